@@ -1,0 +1,13 @@
+/*
+ * sley/export.h: SLEY_EXPORT marks what the shared library exports; everything else is hidden.
+ */
+#ifndef SLEY_EXPORT_H
+#define SLEY_EXPORT_H
+
+#if defined(__GNUC__)
+#define SLEY_EXPORT __attribute__((visibility("default")))
+#else
+#define SLEY_EXPORT
+#endif
+
+#endif
