@@ -1,0 +1,133 @@
+/*
+ * wait.h: the one way to suspend a task and to make it run again. Level 2, and the only internal
+ * header of sched that level 3 and io may include.
+ *
+ * Everything that can wait (join, sleep, locks, channels, sockets, DNS, processes) is written on
+ * the five calls below and touches no queue, no worker and no stack. A wait goes like this:
+ *
+ *     struct sley__waker waker;
+ *     int error = sley__wait_begin(&waker, "read");     1. from now on `waker` can end the wait
+ *     if (error)
+ *         return error;                                    cancelled or late: nothing was begun
+ *     publish `waker` where the event will find it       2. under that object's own lock
+ *     result = sley__wait_park(deadline);                3. another task runs until somebody wakes
+ *     take `waker` back out if result says it was not the event
+ *
+ * and on the other side sley__wake(waker, result), from any thread, as often as one likes.
+ *
+ * Why it cannot go wrong:
+ *  - A waker is a task and the number of one wait of that task (its ticket). Of all the wakes for
+ *    one wait (event, cancel, deadline, close) exactly one wins: a compare-and-swap of the task's
+ *    word from (ticket, WAITING) to (ticket, WOKEN). A waker that is used too late has an old
+ *    ticket and does nothing. Task memory is type-stable for the life of the runtime, so even a
+ *    waker whose task has ended may be used.
+ *  - The wait begins before the waker is published, so a wake between 2 and 3 is not lost: it wins
+ *    the word, puts the task in a queue, and the park then returns at once. Whoever takes the task
+ *    out of the queue waits the few instructions until its context has been saved (its saved stack
+ *    pointer is the flag); nobody needs a lock over the switch.
+ *  - Between begin and park the task must do nothing that blocks or takes long.
+ *
+ * The object's lock is never held over sley__wait_park. A wake may be sent with the lock held; it
+ * takes only leaf locks of the scheduler.
+ */
+#ifndef SLEY_WAIT_H
+#define SLEY_WAIT_H
+
+#include "base.h"
+
+#include <sley/error.h>
+#include <sley/task.h>
+#include <sley/time.h>
+
+struct sley_runtime;
+
+/* The right to end one wait of one task. A value: copy it freely. */
+struct sley__waker {
+    struct sley_task *task;
+    uint64_t ticket;
+};
+
+/* Starts a wait of the current task. `what` is for the task dump (static storage).
+ *   0               *waker may be published; sley__wait_park or sley__wait_abandon must follow
+ *   SLEY_ECANCELED, SLEY_ETIMEDOUT
+ *                   the task is cancelled, or late, already: nothing was begun
+ *   SLEY_ENOTASK    not on a task
+ * From a task. Never parks. */
+MUST_USE int sley__wait_begin(struct sley__waker *waker, const char *what);
+
+/* Parks until the wait that was begun is ended by a wake; returns the waker's result, or
+ * SLEY_ECANCELED / SLEY_ETIMEDOUT. `deadline`: absolute ns, SLEY_FOREVER for none beside the
+ * task's ambient one. After any result other than the event's, the caller takes its waker back
+ * out of wherever it was published (a late use would be harmless but the memory is the caller's).
+ * The running kernel thread may be another one afterwards. From a task. */
+int sley__wait_park(int64_t deadline);
+
+/* Ends a begun wait without parking, because what it was for is already there. Returns false if a
+ * wake came first; its result is in *result then (result may be NULL). From a task. May park for
+ * an instant, to be taken out of the queue where the wake has put it. */
+bool sley__wait_abandon(int *result);
+
+/* Ends the wait, so that its sley__wait_park returns `result`. True if it was this call that did.
+ * Any thread, any number of times, also long after the wait. Never parks. */
+bool sley__wake(struct sley__waker waker, int result);
+
+/* Many wakes for the price of one: tasks woken between begin and flush are put in a queue together
+ * and idle workers are told once. For the I/O thread and other foreign threads; on a worker the
+ * wakes simply go to its own queue. Value on the caller's stack; flush must follow. */
+struct sley__wake_batch {
+    struct sley_task *first, *last;
+    size_t count;
+    struct sley_runtime *runtime;
+};
+void sley__wake_batch_begin(struct sley__wake_batch *batch);
+bool sley__wake_batch_add(struct sley__wake_batch *batch, struct sley__waker waker, int result);
+void sley__wake_batch_flush(struct sley__wake_batch *batch);
+
+/* 0, SLEY_ECANCELED or SLEY_ETIMEDOUT for the current task: what every call that may park checks
+ * before it starts. SLEY_ENOTASK off a task. Never parks. */
+MUST_USE int sley__wait_check(void);
+
+/* The runtime of the current task; NULL on foreign threads. */
+struct sley_runtime *sley__wait_runtime(void);
+
+/* True on a thread that drives a worker, inside or outside of a task. */
+bool sley__on_worker(void);
+
+/* Spends one unit of the running task's budget of operations that succeeded without parking (128
+ * per slice), and yields when it is used up, so that a socket that is always ready cannot starve
+ * the worker's other tasks. Call it after such an operation. From a task. May yield. */
+void sley__wait_spend(void);
+
+/* --- what io plugs into a runtime --------------------------------------------------------------
+ *
+ * sched knows no descriptors. A poller is a set of event sources that workers drain while they
+ * run (when their queue is empty, and every 61 ticks), and that somebody else (io's libuv thread)
+ * watches while all of them sleep.
+ */
+struct sley__poller {
+    /* Wakes the tasks whose events are there, at most a bounded number; how many. Zero timeout.
+     * Any worker, outside of tasks, several at once. */
+    int (*drain)(struct sley__poller *poller);
+
+    /* The last worker is about to sleep: from now until disarm the watcher drains and wakes. Events
+     * that came before must be noticed too (level semantics). Called by at most one worker at a
+     * time, alternating with disarm. */
+    void (*arm)(struct sley__poller *poller);
+
+    /* A worker is awake again and drains by itself. */
+    void (*disarm)(struct sley__poller *poller);
+
+    /* The runtime is going away: all its tasks have ended, its workers have stopped or will not
+     * call again. Stops the watcher, frees everything including the poller. From the thread that
+     * frees the runtime. */
+    void (*close)(struct sley__poller *poller);
+};
+
+/* The poller of the runtime; made by `create` on the first call (once, under a lock; others wait
+ * for it). 0 or create's negative error, which is not remembered. From a task or any thread while
+ * the runtime lives. */
+int sley__runtime_poller(struct sley_runtime *runtime,
+                         int (*create)(struct sley_runtime *runtime, struct sley__poller **out),
+                         struct sley__poller **out);
+
+#endif
