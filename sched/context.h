@@ -41,10 +41,51 @@ typedef void sley__context_entry(void *arg);
 void sley__context_init(struct sley__context *context, void *top, sley__context_entry *entry,
                         void *arg);
 
-/* Suspends the running context into `from` and resumes `to`, whose `saved` must be non-NULL (spin on
- * sley__context_ready first). Returns when somebody switches to `from` again, possibly on another
- * thread. In assembly; plain callee-saved registers and the stack pointer only. */
+/* What sanitizers and Valgrind have to know of a stack. Lies in the stack's own header (and in the
+ * worker, for the kernel thread's stack). All zero in a plain build, where nothing reads it. */
+struct sley__fiber {
+    void *tsan;         /* ThreadSanitizer's fiber */
+    void *asan_fake;    /* AddressSanitizer's fake stack while suspended */
+    const void *bottom; /* lowest address */
+    size_t size;
+    unsigned valgrind; /* Valgrind's stack id */
+};
+
+/* Tells the tools of a new stack [bottom, bottom + size), and that it is gone. */
+void sley__fiber_create(struct sley__fiber *fiber, const void *bottom, size_t size);
+void sley__fiber_destroy(struct sley__fiber *fiber);
+
+/* Fills `fiber` for the kernel thread's own stack. On that thread. */
+void sley__fiber_adopt_thread(struct sley__fiber *fiber);
+
+/* The bare switch, in assembly: suspends the running context into `from` and resumes `to`, whose
+ * `saved` must be non-NULL. Returns when somebody switches to `from` again, possibly on another
+ * kernel thread. Sets to->saved to NULL before it jumps. */
 void sley__context_swap(struct sley__context *from, struct sley__context *to);
+
+/* The switch that everybody uses. With `leaving` the old flow is at its end and its stack will be
+ * reused by a later sley__context_init: nobody ever resumes `from`. */
+#if defined(SLEY_TOOLS) /* sanitizers or Valgrind: the build defines it */
+void sley__context_switch(struct sley__context *from, struct sley__fiber *from_fiber,
+                          struct sley__context *to, struct sley__fiber *to_fiber, bool leaving);
+#else
+static inline void sley__context_switch(struct sley__context *from,
+                                        UNUSED struct sley__fiber *from_fiber,
+                                        struct sley__context *to,
+                                        UNUSED struct sley__fiber *to_fiber, UNUSED bool leaving)
+{
+    sley__context_swap(from, to);
+}
+#endif
+
+/* First thing an entry function does, so that the tools know where they are. */
+#if defined(SLEY_TOOLS)
+void sley__context_entered(struct sley__fiber *fiber);
+#else
+static inline void sley__context_entered(UNUSED struct sley__fiber *fiber)
+{
+}
+#endif
 
 /* True once `context` may be resumed. */
 static inline bool sley__context_ready(struct sley__context *context)
