@@ -21,8 +21,21 @@ void sley__platform_init(void);
 /* Nanoseconds on the monotonic clock. 24 ns. */
 int64_t sley__clock_now(void);
 
-/* 64 random bits for seeds. SLEY_SEED in the environment overrides (the hostile build prints it). */
+/* The seed of the process: SLEY_SEED in the environment (a number, as strtoull reads it), else
+ * random. The same on every call. */
+uint64_t sley__random_base(void);
+
+/* 64 bits to seed a generator with; other ones on each call, but derived from the base, so that the
+ * n-th call of two processes with the same SLEY_SEED returns the same. */
 uint64_t sley__random_seed(void);
+
+/* Mixes all bits of `value` into all bits of the result (the finish of splitmix64). */
+static inline uint64_t sley__hash64(uint64_t value)
+{
+    value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return value ^ (value >> 31);
+}
 
 /* --- futex -------------------------------------------------------------------------------- */
 
@@ -43,8 +56,9 @@ struct sley__thread {
     unsigned long handle; /* pthread_t; an unsigned long on Linux */
 };
 
-/* Starts fn(arg) on a new kernel thread called `name` (at most 15 bytes are kept). All signals are
- * blocked in it except the synchronous faults. SLEY_EAGAIN when the system has no more threads. */
+/* Starts fn(arg) on a new kernel thread called `name` (at most 15 bytes are kept) with a stack of
+ * 1 MiB. All signals are blocked in it except the synchronous faults. SLEY_EAGAIN when the system
+ * has no more threads, SLEY_ENOMEM when it has no memory for the stack. */
 int sley__thread_start(struct sley__thread *thread, const char *name, void *(*fn)(void *),
                        void *arg);
 void sley__thread_join(struct sley__thread *thread);
@@ -74,9 +88,14 @@ struct sley__range {
     size_t size;
 };
 
-/* Makes every access to the ranges fault. Returns how guards were made (SLEY__GUARD_*), or a
- * negative SLEY_E*; on failure none, some or all of them may be installed. */
+/* Makes every access to the ranges fault. Returns how guards were made (SLEY__GUARD_*; NONE: not
+ * all of them were), or a negative SLEY_E*; on failure none, some or all of them may be installed.
+ */
 int sley__guard_install(const struct sley__range *ranges, size_t count);
+
+/* Tells that `count` guards made by mprotect went away with their mapping, so that the budget of
+ * VMAs can be used again. */
+void sley__guard_forget(size_t count);
 
 /* Touches the ranges' pages ahead of use, in as few system calls as the kernel allows. A hint. */
 void sley__populate(const struct sley__range *ranges, size_t count);

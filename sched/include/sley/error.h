@@ -17,40 +17,40 @@ extern "C" {
 #endif
 
 /* X(code name, value, text). One table: the enum, the names and the texts all come from it. */
-#define SLEY_ERRORS(X)                                                                             \
-    X(SLEY_ECANCELED, -ECANCELED, "the task was cancelled")                                        \
-    X(SLEY_ETIMEDOUT, -ETIMEDOUT, "the deadline passed")                                           \
-    X(SLEY_ENOMEM, -ENOMEM, "out of memory")                                                       \
-    X(SLEY_EINVAL, -EINVAL, "invalid argument")                                                    \
-    X(SLEY_EAGAIN, -EAGAIN, "a system limit on threads or processes was reached, try again")       \
-    X(SLEY_EPERM, -EPERM, "not allowed from this thread or task")                                  \
-    X(SLEY_EBUSY, -EBUSY, "in use by another task")                                                \
-    X(SLEY_EDEADLK, -EDEADLK, "the task would wait for itself")                                    \
-    X(SLEY_ENOSYS, -ENOSYS, "not supported by this system")                                        \
-    X(SLEY_EMFILE, -EMFILE, "too many open files in this process")                                 \
-    X(SLEY_ENFILE, -ENFILE, "too many open files in this system")                                  \
-    X(SLEY_EACCES, -EACCES, "permission denied")                                                   \
-    X(SLEY_ENOENT, -ENOENT, "no such file or directory")                                           \
-    X(SLEY_EEXIST, -EEXIST, "already exists")                                                      \
-    X(SLEY_ENOSPC, -ENOSPC, "no space left on the device")                                         \
-    X(SLEY_EROFS, -EROFS, "read-only file system")                                                 \
-    X(SLEY_EIO, -EIO, "input/output error")                                                        \
-    X(SLEY_EPIPE, -EPIPE, "the peer has closed its reading side")                                  \
-    X(SLEY_EADDRINUSE, -EADDRINUSE, "address already in use")                                      \
-    X(SLEY_EADDRNOTAVAIL, -EADDRNOTAVAIL, "address not available on this machine")                 \
-    X(SLEY_ECONNREFUSED, -ECONNREFUSED, "connection refused")                                      \
-    X(SLEY_ECONNRESET, -ECONNRESET, "connection reset by the peer")                                \
-    X(SLEY_ECONNABORTED, -ECONNABORTED, "connection aborted")                                      \
-    X(SLEY_EHOSTUNREACH, -EHOSTUNREACH, "no route to the host")                                    \
-    X(SLEY_ENETUNREACH, -ENETUNREACH, "network is unreachable")                                    \
-    X(SLEY_EMSGSIZE, -EMSGSIZE, "larger than the limit that was set")                              \
-    X(SLEY_EPROTO, -EPROTO, "the peer broke the protocol")                                         \
-    X(SLEY_EOF, -4000, "end of stream")                                                            \
-    X(SLEY_ECLOSED, -4001, "closed")                                                               \
-    X(SLEY_ESHUTDOWN, -4002, "the runtime is shutting down")                                       \
-    X(SLEY_ENOTASK, -4003, "must be called from a task")                                           \
-    X(SLEY_ENAME, -4004, "the host name could not be resolved")                                    \
-    X(SLEY_ETLS, -4005, "the TLS handshake or a certificate check failed")                         \
+#define SLEY_ERRORS(X)                                                                       \
+    X(SLEY_ECANCELED, -ECANCELED, "the task was cancelled")                                  \
+    X(SLEY_ETIMEDOUT, -ETIMEDOUT, "the deadline passed")                                     \
+    X(SLEY_ENOMEM, -ENOMEM, "out of memory")                                                 \
+    X(SLEY_EINVAL, -EINVAL, "invalid argument")                                              \
+    X(SLEY_EAGAIN, -EAGAIN, "a system limit on threads or processes was reached, try again") \
+    X(SLEY_EPERM, -EPERM, "not allowed from this thread or task")                            \
+    X(SLEY_EBUSY, -EBUSY, "in use by another task")                                          \
+    X(SLEY_EDEADLK, -EDEADLK, "the task would wait for itself")                              \
+    X(SLEY_ENOSYS, -ENOSYS, "not supported by this system")                                  \
+    X(SLEY_EMFILE, -EMFILE, "too many open files in this process")                           \
+    X(SLEY_ENFILE, -ENFILE, "too many open files in this system")                            \
+    X(SLEY_EACCES, -EACCES, "permission denied")                                             \
+    X(SLEY_ENOENT, -ENOENT, "no such file or directory")                                     \
+    X(SLEY_EEXIST, -EEXIST, "already exists")                                                \
+    X(SLEY_ENOSPC, -ENOSPC, "no space left on the device")                                   \
+    X(SLEY_EROFS, -EROFS, "read-only file system")                                           \
+    X(SLEY_EIO, -EIO, "input/output error")                                                  \
+    X(SLEY_EPIPE, -EPIPE, "the peer has closed its reading side")                            \
+    X(SLEY_EADDRINUSE, -EADDRINUSE, "address already in use")                                \
+    X(SLEY_EADDRNOTAVAIL, -EADDRNOTAVAIL, "address not available on this machine")           \
+    X(SLEY_ECONNREFUSED, -ECONNREFUSED, "connection refused")                                \
+    X(SLEY_ECONNRESET, -ECONNRESET, "connection reset by the peer")                          \
+    X(SLEY_ECONNABORTED, -ECONNABORTED, "connection aborted")                                \
+    X(SLEY_EHOSTUNREACH, -EHOSTUNREACH, "no route to the host")                              \
+    X(SLEY_ENETUNREACH, -ENETUNREACH, "network is unreachable")                              \
+    X(SLEY_EMSGSIZE, -EMSGSIZE, "larger than the limit that was set")                        \
+    X(SLEY_EPROTO, -EPROTO, "the peer broke the protocol")                                   \
+    X(SLEY_EOF, -4000, "end of stream")                                                      \
+    X(SLEY_ECLOSED, -4001, "closed")                                                         \
+    X(SLEY_ESHUTDOWN, -4002, "the runtime is shutting down")                                 \
+    X(SLEY_ENOTASK, -4003, "must be called from a task")                                     \
+    X(SLEY_ENAME, -4004, "the host name could not be resolved")                              \
+    X(SLEY_ETLS, -4005, "the TLS handshake or a certificate check failed")                   \
     X(SLEY_ECRASHED, -4006, "the process running the job crashed")
 
 enum sley_error {
@@ -60,13 +60,13 @@ enum sley_error {
         SLEY_OK = 0
 };
 
-/* What `code` means, as one sentence without a full stop: "the deadline passed". Codes that sley
- * has no text for but errno has get the system's text. Never NULL; static storage, except that the
- * system's texts live in thread-local storage until the next call. Any thread. Since 0.1. */
+/* What `code` means, as one sentence without a full stop: "the deadline passed". A negative errno
+ * that sley has no text for gets the system's text, untranslated; 0 is "success", anything else
+ * "unknown error". Never NULL; static storage. Any thread; never parks. Since 0.1. */
 SLEY_EXPORT const char *sley_strerror(int code);
 
-/* The code's name, "SLEY_ETIMEDOUT"; "SLEY_EUNKNOWN" for a code that is not in the table. Static
- * storage. Any thread. Since 0.1. */
+/* The code's name, "SLEY_ETIMEDOUT"; "SLEY_OK" for 0, "SLEY_EUNKNOWN" for a code that is not in
+ * the table. Never NULL; static storage. Any thread; never parks. Since 0.1. */
 SLEY_EXPORT const char *sley_error_name(int code);
 
 #ifdef __cplusplus
