@@ -24,6 +24,9 @@ endforeach()
 list(JOIN pc_requires ", " SLEY_PC_REQUIRES_PRIVATE)
 list(JOIN cmake_requires "\" \"" SLEY_CMAKE_REQUIRES)
 
+file(RELATIVE_PATH SLEY_PC_TO_PREFIX
+    ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" SLEY_PC_TO_PREFIX "${SLEY_PC_TO_PREFIX}")
 configure_file(.cmake/sley.pc.in sley.pc @ONLY)
 configure_package_config_file(.cmake/sleyConfig.cmake.in sleyConfig.cmake
     INSTALL_DESTINATION ${package_dir})
