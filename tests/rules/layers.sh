@@ -20,7 +20,7 @@ place()
     for name; do level[$name]=$number; done
 }
 place 0 base atomic model_atomic hostile panic error version platform platform_linux list lock \
-    topology cgroup trace
+    topology topology_report cgroup trace
 place 1 context context_x86_64 context_aarch64 stack task_impl task timer_impl timer
 place 2 deque inject idle park worker monitor wait spawn poller fault
 place 3 scope sync chan select generator fork local blocking sleep
