@@ -1,0 +1,167 @@
+/*
+ * main.c: sley-bench, the command line.
+ *
+ * One table names the benches; a new bench is a new file and a new line in it. `list`, the check of
+ * names and the order of a run all come from the table, so none of them can forget one.
+ *
+ * Everything on the command line is checked before the first run starts: a misspelt last name must
+ * not cost the minutes of the names before it.
+ *
+ * Exit status: 0 all measured, 1 a run failed or its result was wrong, 2 the command line is wrong.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sley/version.h>
+
+#include "harness.h"
+#include "report.h"
+
+extern const struct bench bench_switch, bench_spawn, bench_skynet, bench_memory, bench_timer,
+    bench_wake, bench_idle, bench_limits;
+
+static const struct bench *const benches[] = {
+    &bench_switch, &bench_spawn, &bench_skynet, &bench_memory,
+    &bench_timer,  &bench_wake,  &bench_idle,   &bench_limits,
+};
+
+enum { BENCHES = sizeof benches / sizeof *benches, USAGE = 2 };
+
+static const char help[] =
+    "Usage: sley-bench NAME... [--workers N] [--json] [--runs N] [--quick] [--warmups N]\n"
+    "       sley-bench list | machine\n"
+    "\n"
+    "Runs the named benches one after another. Each run is a process of its own with a fresh\n"
+    "runtime; the first is discarded. Prints median, minimum and maximum of the counted runs; "
+    "less\n"
+    "is better everywhere. `others` is how many CPUs other processes used meanwhile: when it is\n"
+    "not near 0, do not trust the figures.\n"
+    "\n"
+    "  --workers N  workers of the runtime, 1 to 1024 (default: one per usable core; switch: 1)\n"
+    "  --json       one JSON object per line, nothing else\n"
+    "  --runs N     counted runs, 1 to 1000 (default 5; with --quick 3)\n"
+    "  --quick      smaller sizes where the full ones take seconds\n"
+    "  --warmups N  discarded runs before the counted ones, 0 to 1000 (default 1)\n"
+    "  list         say what each bench measures, and why\n"
+    "  machine      say what is known about this machine\n"
+    "  --help, --version\n";
+
+static const struct bench *find(const char *name)
+{
+    for (size_t i = 0; i < BENCHES; i++)
+        if (strcmp(benches[i]->name, name) == 0)
+            return benches[i];
+    return NULL;
+}
+
+static int wrong(const char *text, const char *what)
+{
+    bench_error("%s%s (see --help)", text, what);
+    return USAGE;
+}
+
+/* The number after the option at argv[*i], in [low, high]; moves *i on. 0 or USAGE. */
+static int parse_number(char **argv, int *i, unsigned low, unsigned high, unsigned *out)
+{
+    const char *option = argv[*i], *text = argv[*i + 1];
+    char *end;
+    if (!text)
+        return wrong("a number is missing after ", option);
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || value < low || value > high) {
+        bench_error("%s takes a number from %u to %u, not '%s'", option, low, high, text);
+        return USAGE;
+    }
+    *out = (unsigned)value;
+    ++*i;
+    return 0;
+}
+
+static int parse_option(char **argv, int *i, struct bench_options *options)
+{
+    const char *option = argv[*i];
+    if (strcmp(option, "--workers") == 0)
+        return parse_number(argv, i, 1, BENCH_WORKERS_MAX, &options->workers);
+    if (strcmp(option, "--runs") == 0)
+        return parse_number(argv, i, 1, BENCH_RUNS_MAX, &options->runs);
+    if (strcmp(option, "--warmups") == 0)
+        return parse_number(argv, i, 0, BENCH_RUNS_MAX, &options->warmups);
+    if (strcmp(option, "--json") == 0)
+        options->json = true;
+    else if (strcmp(option, "--quick") == 0)
+        options->quick = true;
+    else
+        return wrong("unknown option ", option);
+    return 0;
+}
+
+/* Reads options and names in any order; the names are left in argv[0 .. *names). 0 or USAGE. */
+static int parse(char **argv, struct bench_options *options, int *names)
+{
+    int count = 0;
+    for (int i = 1; argv[i]; i++) {
+        int status = 0;
+        if (argv[i][0] == '-')
+            status = parse_option(argv, &i, options);
+        else if (find(argv[i]))
+            argv[count++] = argv[i];
+        else
+            status = wrong("there is no bench ", argv[i]);
+        if (status != 0)
+            return status;
+    }
+    if (count == 0)
+        return wrong("no bench named; try: sley-bench list", "");
+    if (options->runs == 0)
+        options->runs = options->quick ? 3 : 5;
+    *names = count;
+    return 0;
+}
+
+static int list(void)
+{
+    for (size_t i = 0; i < BENCHES; i++)
+        printf("%-8s %s\n", benches[i]->name, benches[i]->why);
+    return 0;
+}
+
+static bool is_word(const char *text)
+{
+    static const char *const words[] = {"list", "machine", "--help", "--version"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(text, words[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The words that stand alone. Their exit status. */
+static int run_word(const char *word)
+{
+    if (strcmp(word, "list") == 0)
+        return list();
+    if (strcmp(word, "--help") == 0)
+        return fputs(help, stdout) < 0;
+    if (strcmp(word, "--version") == 0)
+        return printf("sley-bench %s\n", sley_version()) < 0;
+    report_machine();
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct bench_options options = {.warmups = 1};
+    if (argc > 1 && is_word(argv[1]))
+        return argc == 2 ? run_word(argv[1]) : wrong(argv[1], " stands alone");
+    int names, worst = 0, status = parse(argv, &options, &names);
+    if (status != 0)
+        return status;
+    if (!options.json)
+        report_machine();
+    for (int i = 0; i < names; i++)
+        if (bench_measure(find(argv[i]), &options, i == 0) != 0)
+            worst = BENCH_FAILED;
+    return worst;
+}
