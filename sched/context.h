@@ -3,8 +3,8 @@
  *
  * A context is a stack with a saved stack pointer; everything else that has to survive (the
  * callee-saved registers of the ABI) lies on that stack. sley__context_switch() pushes them, stores
- * the stack pointer, loads the other one and jumps. By `jmp`, not `ret`: a return to an address
- * that the return predictor did not push is mispredicted every time (3.7 against 10.5 ns). The
+ * the stack pointer, loads the other one and jumps. It is entered by a jump too, not by a call, so
+ * that the processor's return predictor stays in step (the figures are in context_x86_64.h). The
  * floating-point control words (mxcsr, x87, FPCR) are not saved: a task that changes a rounding
  * mode across a park must restore it itself, which costs nobody else anything.
  *
@@ -25,6 +25,14 @@
 
 #include "atomic.h"
 
+#if defined(__x86_64__)
+#include "context_x86_64.h"
+#elif defined(__aarch64__)
+#include "context_aarch64.h"
+#else
+#error "sley has no context switch for this processor yet"
+#endif
+
 /* One flow of control. Written by the thread that runs it; `saved` is read by the thread that wants
  * to resume it. Offsets are pinned in context.c for the assembly. */
 struct sley__context {
@@ -37,7 +45,7 @@ typedef void sley__context_entry(void *arg);
 
 /* Prepares `context` so that the first switch to it calls entry(arg) on the stack whose highest
  * usable address is `top` (16-byte aligned down by this function), with the alignment the ABI
- * demands at a function's entry. Touches at most 128 bytes below top. */
+ * demands at a function's entry. Touches at most 256 bytes below top. */
 void sley__context_init(struct sley__context *context, void *top, sley__context_entry *entry,
                         void *arg);
 
@@ -51,21 +59,39 @@ struct sley__fiber {
     unsigned valgrind; /* Valgrind's stack id */
 };
 
-/* Tells the tools of a new stack [bottom, bottom + size), and that it is gone. */
+#if defined(SLEY_TOOLS) /* sanitizers or Valgrind: the build defines it */
+
+/* Tells the tools of a new stack [bottom, bottom + size), and that it is gone. No flow may be
+ * running or waiting on it that will be resumed. Any thread. */
 void sley__fiber_create(struct sley__fiber *fiber, const void *bottom, size_t size);
 void sley__fiber_destroy(struct sley__fiber *fiber);
 
-/* Fills `fiber` for the kernel thread's own stack. On that thread. */
+/* Fills `fiber` for the kernel thread's own stack. On that thread, while it is on that stack. Such a
+ * fiber is never left (`leaving`) and never destroyed: it is the thread. */
 void sley__fiber_adopt_thread(struct sley__fiber *fiber);
 
-/* The bare switch, in assembly: suspends the running context into `from` and resumes `to`, whose
- * `saved` must be non-NULL. Returns when somebody switches to `from` again, possibly on another
- * kernel thread. Sets to->saved to NULL before it jumps. */
-void sley__context_swap(struct sley__context *from, struct sley__context *to);
+#else
+static inline void sley__fiber_create(UNUSED struct sley__fiber *fiber, UNUSED const void *bottom,
+                                      UNUSED size_t size)
+{
+}
+static inline void sley__fiber_destroy(UNUSED struct sley__fiber *fiber)
+{
+}
+static inline void sley__fiber_adopt_thread(UNUSED struct sley__fiber *fiber)
+{
+}
+#endif
+
+/* The bare switch is sley__context_swap(from, to), in the file of the processor: suspends the
+ * running context into `from` and resumes `to`, whose `saved` must be non-NULL. Returns when
+ * somebody switches to `from` again, possibly on another kernel thread. Sets to->saved to NULL
+ * before it jumps. */
 
 /* The switch that everybody uses. With `leaving` the old flow is at its end and its stack will be
- * reused by a later sley__context_init: nobody ever resumes `from`. */
-#if defined(SLEY_TOOLS) /* sanitizers or Valgrind: the build defines it */
+ * reused by a later sley__context_init: nobody ever resumes `from`. The fibers must outlive the
+ * flows: they lie in the stack's header, not in what is being left. */
+#if defined(SLEY_TOOLS)
 void sley__context_switch(struct sley__context *from, struct sley__fiber *from_fiber,
                           struct sley__context *to, struct sley__fiber *to_fiber, bool leaving);
 #else
