@@ -44,48 +44,48 @@ void sley__hostile_pause(void); /* now and then yields the processor, from a pri
 
 #define load_relaxed(p) (SLEY__ATOMIC_POINT(), atomic_load_explicit((p), memory_order_relaxed))
 #define load_acquire(p) (SLEY__ATOMIC_POINT(), atomic_load_explicit((p), memory_order_acquire))
-#define store_relaxed(p, v)                                                                        \
+#define store_relaxed(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_store_explicit((p), (v), memory_order_relaxed))
-#define store_release(p, v)                                                                        \
+#define store_release(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_store_explicit((p), (v), memory_order_release))
 
-#define exchange_acquire(p, v)                                                                     \
+#define exchange_acquire(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_exchange_explicit((p), (v), memory_order_acquire))
-#define exchange_acq_rel(p, v)                                                                     \
+#define exchange_acq_rel(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_exchange_explicit((p), (v), memory_order_acq_rel))
-#define exchange_seq_cst(p, v)                                                                     \
+#define exchange_seq_cst(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_exchange_explicit((p), (v), memory_order_seq_cst))
 
 /* Strong compare and swap: true and *p = desired if *p was *expected, else false and *expected is
  * what was there. The failure order is the load half of the name. */
-#define cas_acquire(p, expected, desired)                                                          \
-    (SLEY__ATOMIC_POINT(),                                                                         \
-     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acquire,    \
+#define cas_acquire(p, expected, desired)                                                      \
+    (SLEY__ATOMIC_POINT(),                                                                     \
+     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acquire, \
                                              memory_order_relaxed))
-#define cas_acq_rel(p, expected, desired)                                                          \
-    (SLEY__ATOMIC_POINT(),                                                                         \
-     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel,    \
+#define cas_acq_rel(p, expected, desired)                                                      \
+    (SLEY__ATOMIC_POINT(),                                                                     \
+     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel, \
                                              memory_order_acquire))
-#define cas_seq_cst(p, expected, desired)                                                          \
-    (SLEY__ATOMIC_POINT(),                                                                         \
-     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst,    \
+#define cas_seq_cst(p, expected, desired)                                                      \
+    (SLEY__ATOMIC_POINT(),                                                                     \
+     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst, \
                                              memory_order_seq_cst))
 
-#define fetch_add_relaxed(p, v)                                                                    \
+#define fetch_add_relaxed(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_fetch_add_explicit((p), (v), memory_order_relaxed))
-#define fetch_add_acq_rel(p, v)                                                                    \
+#define fetch_add_acq_rel(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_fetch_add_explicit((p), (v), memory_order_acq_rel))
-#define fetch_add_seq_cst(p, v)                                                                    \
+#define fetch_add_seq_cst(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
-#define fetch_sub_acq_rel(p, v)                                                                    \
+#define fetch_sub_acq_rel(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel))
-#define fetch_or_acq_rel(p, v)                                                                     \
+#define fetch_or_acq_rel(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_fetch_or_explicit((p), (v), memory_order_acq_rel))
-#define fetch_or_seq_cst(p, v)                                                                     \
+#define fetch_or_seq_cst(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_fetch_or_explicit((p), (v), memory_order_seq_cst))
-#define fetch_and_acq_rel(p, v)                                                                    \
+#define fetch_and_acq_rel(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_fetch_and_explicit((p), (v), memory_order_acq_rel))
-#define fetch_and_seq_cst(p, v)                                                                    \
+#define fetch_and_seq_cst(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_fetch_and_explicit((p), (v), memory_order_seq_cst))
 
 #define fence_seq_cst() atomic_thread_fence(memory_order_seq_cst)

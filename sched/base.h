@@ -18,14 +18,14 @@
  * different threads are kept this far apart. */
 #define SLEY_CACHE_LINE 64
 
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
+#define likely(x)       __builtin_expect(!!(x), 1)
+#define unlikely(x)     __builtin_expect(!!(x), 0)
 
-#define NOINLINE    __attribute__((noinline))
-#define MUST_USE    __attribute__((warn_unused_result))
-#define UNUSED      __attribute__((unused))
-#define PRINTF(f, a) __attribute__((format(printf, f, a)))
-#define ALIGN_LINE  _Alignas(SLEY_CACHE_LINE)
+#define NOINLINE        __attribute__((noinline))
+#define MUST_USE        __attribute__((warn_unused_result))
+#define UNUSED          __attribute__((unused))
+#define PRINTF(f, a)    __attribute__((format(printf, f, a)))
+#define ALIGN_LINE      _Alignas(SLEY_CACHE_LINE)
 
 #define ARRAY_LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -37,11 +37,12 @@
 _Noreturn void sley__panic(const char *file, int line, const char *format, ...) PRINTF(3, 4);
 
 /* An invariant of sley's own code. Always on. */
-#define ensure(cond)                                                                               \
+#define ensure(cond) \
     (likely(cond) ? (void)0 : sley__panic(__FILE__, __LINE__, "broken invariant: %s", #cond))
 
 /* The same with the values that broke it. */
-#define ensure_msg(cond, ...) (likely(cond) ? (void)0 : sley__panic(__FILE__, __LINE__, __VA_ARGS__))
+#define ensure_msg(cond, ...) \
+    (likely(cond) ? (void)0 : sley__panic(__FILE__, __LINE__, __VA_ARGS__))
 
 #ifdef SLEY_DEBUG
 #define check(cond) ensure(cond)

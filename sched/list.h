@@ -72,7 +72,7 @@ static inline void list_move(struct list *from, struct list *to)
     list_init(from);
 }
 
-#define list_for_each(link, head)                                                                  \
+#define list_for_each(link, head) \
     for (struct list *link = (head)->next; link != (head); link = link->next)
 
 #endif

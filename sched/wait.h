@@ -41,6 +41,9 @@
 
 struct sley_runtime;
 
+/* What a task is woken with by its own timer; sley__wait_park turns it into SLEY_ETIMEDOUT. */
+#define SLEY__TIMER_FIRED (-0x7fffffff)
+
 /* The right to end one wait of one task. A value: copy it freely. */
 struct sley__waker {
     struct sley_task *task;
@@ -61,6 +64,11 @@ MUST_USE int sley__wait_begin(struct sley__waker *waker, const char *what);
  * out of wherever it was published (a late use would be harmless but the memory is the caller's).
  * The running kernel thread may be another one afterwards. From a task. */
 int sley__wait_park(int64_t deadline);
+
+/* The same two for a wait that neither cancellation nor a deadline can end, because somebody else
+ * still uses the caller's memory and is sure to be done soon. */
+void sley__wait_begin_shielded(struct sley__waker *waker, const char *what);
+int sley__wait_park_shielded(void);
 
 /* Ends a begun wait without parking, because what it was for is already there. Returns false if a
  * wake came first; its result is in *result then (result may be NULL). From a task. May park for
@@ -122,6 +130,27 @@ struct sley__poller {
      * frees the runtime. */
     void (*close)(struct sley__poller *poller);
 };
+
+/* Something that belongs to a runtime and ends with it, as the blocking pool. Embedded in its
+ * owner's struct, which `close` frees. Closed in the reverse order of creation and before the
+ * poller, when all tasks have ended and the workers have stopped. From the thread that frees the
+ * runtime. */
+struct sley__service {
+    void (*close)(struct sley__service *service);
+};
+
+enum sley__service_kind {
+    SLEY__SERVICE_BLOCKING,
+    SLEY__SERVICE_HTTP,
+    SLEY__SERVICES,
+};
+
+/* The runtime's service of that kind; made by `create` on the first call (once, under a lock;
+ * others wait). `create` may itself ask for a service of a lower kind. 0 or create's negative
+ * error, which is not remembered. From a task or any thread while the runtime lives. */
+int sley__runtime_service(struct sley_runtime *runtime, enum sley__service_kind kind,
+                          int (*create)(struct sley_runtime *runtime, struct sley__service **out),
+                          struct sley__service **out);
 
 /* The poller of the runtime; made by `create` on the first call (once, under a lock; others wait
  * for it). 0 or create's negative error, which is not remembered. From a task or any thread while

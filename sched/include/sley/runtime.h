@@ -79,7 +79,6 @@ struct sley_worker_stats {
     uint64_t overflows;   /* times its own queue was full and half of it went to the shared one */
     uint64_t sleeps;      /* times it went to sleep */
     uint64_t timers;      /* timers fired here */
-    uint64_t stacks;      /* stacks in its cache now */
     int64_t slept_ns;     /* time asleep */
 };
 

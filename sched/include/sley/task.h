@@ -31,7 +31,8 @@ typedef int sley_task_fn(void *arg);
 
 /* Zero in a field means its default. Copied by the spawn. */
 struct sley_task_options {
-    const char *name;   /* for dumps and messages; copied. Default: the function's name as written */
+    const char *name;   /* for dumps and messages; copied, at most 39 bytes. Default: the function's
+                           name as written */
     size_t stack_size;  /* bytes, rounded up to 16 KiB, 64 KiB, 256 KiB or 1 MiB. Default: that of
                            the runtime, 64 KiB */
     int64_t deadline;   /* absolute, ns: the earlier of this and the spawner's own becomes the
@@ -67,6 +68,7 @@ SLEY_EXPORT int sley_spawn_at(sley_task_fn *fn, void *arg, const struct sley_tas
  *                   the *caller* was cancelled or its deadline passed: the handle is still valid
  *                   and must still be joined or detached
  *   SLEY_EDEADLK    a task cannot join itself
+ *   SLEY_EINVAL     task is NULL
  *   SLEY_EBUSY      another task joins it already
  * From a task (parks) or a foreign thread (blocks it). Since 0.1. */
 SLEY_EXPORT int sley_join(struct sley_task *task, int *result);
@@ -91,12 +93,14 @@ SLEY_EXPORT int sley_cancelled(void);
 /* Why the calling task was cancelled, or NULL. From a task. Never parks. Since 0.1. */
 SLEY_EXPORT const char *sley_cancel_reason(void);
 
-/* Makes `deadline` (absolute, ns; SLEY_FOREVER: none) the calling task's ambient deadline and
- * returns the one it replaces, to be put back later. Every call that may park returns
- * SLEY_ETIMEDOUT once it has passed. It can only be moved closer: a later one than the current is
- * ignored, except that the value a previous call returned may be put back.
+/* Moves the calling task's ambient deadline closer: to `deadline` (absolute, ns) if that is earlier
+ * than the current one. Every call that may park returns SLEY_ETIMEDOUT once it has passed. Returns
+ * the deadline that was in force, for sley_deadline_restore().
  * From a task; elsewhere SLEY_FOREVER and no effect. Never parks. Since 0.1. */
-SLEY_EXPORT int64_t sley_deadline_set(int64_t deadline);
+SLEY_EXPORT int64_t sley_deadline_narrow(int64_t deadline);
+
+/* Ends what sley_deadline_narrow() began: puts the deadline back that it returned. Since 0.1. */
+SLEY_EXPORT void sley_deadline_restore(int64_t previous);
 
 /* The calling task's ambient deadline, or SLEY_FOREVER. Since 0.1. */
 SLEY_EXPORT int64_t sley_deadline(void);

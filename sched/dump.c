@@ -1,0 +1,99 @@
+/*
+ * dump.c: the task dump: every task with its number, name, state, what it waits for, age and where
+ * it was spawned.
+ *
+ * It walks the slabs of tasks, which never go away, while the tasks live on. So each line is read
+ * from a task that may end and be reused meanwhile: all that is printed is numbers, pointers to
+ * static strings, and a label whose last byte is always zero.
+ *   Rejected: stopping the world for a dump; it is wanted most when something does not react.
+ */
+#include "runtime_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct dump {
+    int fd;
+    int tasks;
+    int error;
+    int64_t now;
+};
+
+static const char *const state_names[] = {
+    [SLEY__TASK_FREE] = "free",       [SLEY__TASK_NEW] = "new",
+    [SLEY__TASK_RUNNING] = "running", [SLEY__TASK_WAITING] = "waiting",
+    [SLEY__TASK_WOKEN] = "ready",     [SLEY__TASK_DONE] = "done",
+};
+
+/* Writes all of it, or notes the error. */
+static int emit(struct dump *dump, const char *line, size_t length)
+{
+    while (length) {
+        ssize_t n = write(dump->fd, line, length);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return dump->error = -errno;
+        line += n;
+        length -= (size_t)n;
+    }
+    return 0;
+}
+
+static int dump_task(struct sley_task *task, void *arg)
+{
+    struct dump *dump = arg;
+    enum sley__task_state state = sley__task_state(load_acquire(&task->word));
+    const char *what = load_relaxed(&task->what);
+    double age = (double)(dump->now - load_relaxed(&task->born)) / 1e9;
+    char line[512];
+    int length;
+
+    if (state == SLEY__TASK_FREE)
+        return 0;
+    if (state == SLEY__TASK_RUNNING && sley__context_ready(&task->context))
+        state = SLEY__TASK_WOKEN; /* has yielded */
+    length = snprintf(line, sizeof line, "task %llu \"%s\" %s%s%s, %.3f s old, spawned at %s%s\n",
+                      (unsigned long long)load_relaxed(&task->id), sley__task_name(task),
+                      state_names[state], state == SLEY__TASK_WAITING && what ? ": " : "",
+                      state == SLEY__TASK_WAITING && what ? what : "", age > 0 ? age : 0,
+                      sley__task_site(task), load_relaxed(&task->cancelled) ? ", cancelled" : "");
+    if (length >= (int)sizeof line)
+        length = (int)sizeof line - 1;
+    dump->tasks++;
+    return emit(dump, line, (size_t)length);
+}
+
+static int dump_worker(struct dump *dump, const struct sley_runtime *runtime, unsigned index)
+{
+    const struct sley__sched *sched = &runtime->sched;
+    struct sley_worker_stats stats;
+    bool asleep = load_relaxed(&sched->idle.sleepers[index / 64]) >> index % 64 & 1;
+    char line[256];
+    int length;
+
+    sley_runtime_stats(runtime, index, &stats);
+    length = snprintf(line, sizeof line,
+                      "worker %u: %s, %u queued, %llu tasks, %llu switches, %llu steals, "
+                      "%llu sleeps\n",
+                      index, asleep ? "asleep" : "awake",
+                      sley__deque_size(&sched->workers[index].deque, NULL),
+                      (unsigned long long)stats.tasks_run, (unsigned long long)stats.switches,
+                      (unsigned long long)stats.steals, (unsigned long long)stats.sleeps);
+    return emit(dump, line, (size_t)length);
+}
+
+int sley_runtime_dump(const struct sley_runtime *runtime, int fd)
+{
+    struct dump dump = {.fd = fd, .now = sley__clock_now()};
+    struct sley__task_pool *tasks = (struct sley__task_pool *)(uintptr_t)&runtime->sched.tasks;
+    unsigned i;
+
+    for (i = 0; i < runtime->sched.worker_count && !dump.error; i++)
+        dump_worker(&dump, runtime, i);
+    if (!dump.error)
+        sley__task_each(tasks, dump_task, &dump);
+    return dump.error ? dump.error : dump.tasks;
+}

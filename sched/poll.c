@@ -1,0 +1,85 @@
+/*
+ * poll.c: timers and events, as workers look after them.
+ *
+ * Running workers fire their own timers and drain the event sources themselves, so that under load
+ * no other thread is involved: a wake-up across cores costs more than a whole small request. When
+ * the last worker goes to sleep it arms the watcher (io's libuv thread), and the first one to wake
+ * disarms it.
+ *
+ * Arming twice or running while armed is harmless (the watcher drains too); sleeping all of them
+ * with nobody armed would lose events. The last worker to announce its sleep sees that all sleep
+ * (idle.state has one order of changes) and arms; if it then finds work after all it wakes
+ * itself and is the last one again later.
+ */
+#include "worker.h"
+
+#define FIRE_BATCH 64
+
+size_t sley__worker_fire(struct sley__worker *worker, struct sley__wheel *wheel, int64_t now)
+{
+    struct sley__timer_due due[FIRE_BATCH];
+    size_t n, i, total = 0;
+
+    do {
+        n = sley__wheel_advance(wheel, now, due, FIRE_BATCH);
+        for (i = 0; i < n; i++)
+            __builtin_prefetch(due[i].task, 1);
+        for (i = 0; i < n; i++) {
+            struct sley_task *task = due[i].task;
+
+            if (sley__task_wake(task, due[i].ticket, 0, 0) != SLEY__WAKE_QUEUE)
+                continue;
+            task->wake_result = SLEY__TIMER_FIRED;
+            sley__worker_push(worker, task);
+            total++;
+        }
+    } while (n == FIRE_BATCH);
+    if (total) {
+        sley__count(worker->counters.timers, total);
+        sley__sched_notify(worker->sched, worker->index);
+    }
+    return total;
+}
+
+bool sley__worker_poll(struct sley__worker *worker)
+{
+    struct sley__poller *poller = load_acquire(&worker->sched->poller);
+    bool found = false;
+
+    worker->now = sley__clock_now();
+    if (worker->now >= sley__wheel_next(&worker->wheel))
+        found = sley__worker_fire(worker, &worker->wheel, worker->now) > 0;
+    if (poller && poller->drain(poller) > 0) {
+        worker->lifo = false; /* events are served in their order */
+        found = true;
+    }
+    return found;
+}
+
+void sley__sched_arm(struct sley__sched *sched)
+{
+    struct sley__poller *poller = load_acquire(&sched->poller);
+
+    if (!poller)
+        return;
+    sley__lock_acquire(&sched->poll_lock);
+    if (!load_relaxed(&sched->armed)) {
+        poller->arm(poller);
+        store_relaxed(&sched->armed, 1);
+    }
+    sley__lock_release(&sched->poll_lock);
+}
+
+void sley__sched_disarm(struct sley__sched *sched)
+{
+    if (!load_relaxed(&sched->armed))
+        return;
+    sley__lock_acquire(&sched->poll_lock);
+    if (load_relaxed(&sched->armed)) {
+        struct sley__poller *poller = load_acquire(&sched->poller);
+
+        poller->disarm(poller);
+        store_relaxed(&sched->armed, 0);
+    }
+    sley__lock_release(&sched->poll_lock);
+}

@@ -1,0 +1,303 @@
+/*
+ * search.c: finding work, and going to sleep when there is none.
+ *
+ * The order in which a worker looks: the task just woken, its own queue, the shared queue; then,
+ * outside of tasks, timers and events, the other workers' queues, nearest first. Every 61 ticks
+ * the shared queue, timers and events come first, so that local work cannot starve them.
+ *
+ * Stealing one single task is delayed: that task has usually just been woken by the victim's
+ * running task, which is about to park and run it with warm caches. A thief takes it only when it
+ * has been the same one for 3 us (Go waits as long before it takes a `runnext`); so a task never
+ * starves behind a busy one either.
+ *
+ * Before it sleeps a worker may spin, but at most as long as a wake-up of this worker has been
+ * costing, and only while its recent gaps were shorter than that: spinning then is cheaper than the
+ * sleep for everybody. A gap that was longer takes the licence away again. It peeks at the
+ * other queues about once a microsecond, because each peek takes a cache line away from its owner.
+ * With one worker there is nobody to spin for.
+ *
+ * A worker goes to sleep for as long as its own next timer allows. If others are awake it also
+ * looks after theirs, 2 ms late: a worker whose task does not return for long cannot fire its
+ * timers.
+ */
+#include "worker.h"
+
+#define LONE_DELAY          ((int64_t)3000)  /* ns, see above */
+#define PEEK_PAUSES         32               /* cpu_relax between two peeks, about 1 us */
+#define SPIN_MAX            ((int64_t)60000) /* ns: never longer, whatever wake-ups cost */
+#define SPIN_CREDIT_MAX     3
+#define OTHERS_TIMERS_SLACK SLEY_MILLISECONDS(2)
+
+/* --- local work ----------------------------------------------------------------------------- */
+
+/* This worker's share of the shared queue: one to run, the rest to its own queue. Owner. */
+static NOINLINE struct sley_task *take_shared(struct sley__worker *worker)
+{
+    struct sley__inject *inject = &worker->sched->inject;
+    size_t share = sley__inject_size(inject) / worker->sched->worker_count + 1, n;
+    struct sley_task *first, *task;
+
+    if (share > SLEY__INJECT_BATCH)
+        share = SLEY__INJECT_BATCH;
+    if (share > SLEY__DEQUE_SIZE / 2)
+        share = SLEY__DEQUE_SIZE / 2;
+    first = sley__inject_take(inject, share, &n);
+    if (!first)
+        return NULL;
+    sley__count(worker->counters.injected, n);
+    while ((task = first->next)) {
+        first->next = task->next;
+        sley__worker_push(worker, task);
+    }
+    return first;
+}
+
+/* Every 61 ticks: what local work must not starve. Owner. */
+static NOINLINE struct sley_task *maintain(struct sley__worker *worker)
+{
+    struct sley__sched *sched = worker->sched;
+    struct sley_task *task;
+    size_t n;
+
+    worker->ticks_left = SLEY__POLL_INTERVAL;
+    sley__worker_poll(worker);
+    if (!sley__inject_size(&sched->inject))
+        return NULL;
+    task = sley__inject_take(&sched->inject, 1, &n);
+    sley__count(worker->counters.injected, n);
+    return task;
+}
+
+struct sley_task *sley__worker_next(struct sley__worker *worker)
+{
+    struct sley_task *task;
+
+    if (unlikely(--worker->ticks_left == 0) && (task = maintain(worker)))
+        return task;
+    if (worker->lifo) {
+        worker->lifo = false;
+        if (worker->lifo_left && (task = sley__deque_take_tail(&worker->deque))) {
+            worker->lifo_left--;
+            return task;
+        }
+    }
+    worker->lifo_left = SLEY__LIFO_BUDGET;
+    if (likely((task = sley__deque_take(&worker->deque)) != NULL))
+        return task;
+    if (sley__inject_size(&worker->sched->inject))
+        return take_shared(worker);
+    return NULL;
+}
+
+/* --- stealing ------------------------------------------------------------------------------- */
+
+/* Whether the single task in the victim's queue has been there long enough. Owner of worker. */
+static bool lone_task_is_ripe(struct sley__worker *worker, unsigned victim, uint64_t stamp)
+{
+    if (worker->lone_victim != victim || worker->lone_stamp != stamp) {
+        worker->lone_victim = victim;
+        worker->lone_stamp = stamp;
+        worker->lone_since = sley__clock_now();
+        return false;
+    }
+    return sley__clock_now() - worker->lone_since >= LONE_DELAY;
+}
+
+static struct sley_task *steal_from(struct sley__worker *worker, unsigned victim)
+{
+    struct sley__deque *queue = &worker->sched->workers[victim].deque;
+    struct sley_task *stolen[SLEY__STEAL_MAX];
+    uint64_t stamp;
+    unsigned size = sley__deque_size(queue, &stamp), n, i;
+
+    if (size == 0 || (size == 1 && !lone_task_is_ripe(worker, victim, stamp)))
+        return NULL;
+    n = sley__deque_steal(queue, stolen);
+    if (n == 0)
+        return NULL;
+    for (i = 0; i < n; i++)
+        __builtin_prefetch(stolen[i]);
+    for (i = 1; i < n; i++)
+        sley__worker_push(worker, stolen[i]);
+    sley__count(worker->counters.steals, 1);
+    sley__count(worker->counters.stolen, n);
+    return stolen[0];
+}
+
+/* One round over all victims, nearest first. Owner. */
+static struct sley_task *steal(struct sley__worker *worker)
+{
+    unsigned i, others = worker->sched->worker_count - 1;
+
+    for (i = 0; i < others; i++) {
+        struct sley_task *task = steal_from(worker, worker->victims[i]);
+
+        if (task)
+            return task;
+    }
+    return NULL;
+}
+
+/* --- searching ------------------------------------------------------------------------------ */
+
+void sley__sched_wake_one(struct sley__sched *sched, unsigned near)
+{
+    int chosen = sley__idle_choose(&sched->idle, near);
+
+    if (chosen >= 0)
+        sley__parker_wake(&sched->workers[chosen].parker);
+}
+
+/* The worker has work: if it was the last one searching, another takes over. Owner. */
+static void stop_searching(struct sley__worker *worker)
+{
+    if (!worker->searching)
+        return;
+    worker->searching = false;
+    if (sley__idle_stop_search(&worker->sched->idle))
+        sley__sched_notify(worker->sched, worker->index);
+}
+
+/* Fires the due timers of workers that may be too busy to do so. Owner. */
+static size_t fire_others(struct sley__worker *worker, int64_t slack)
+{
+    unsigned i, others = worker->sched->worker_count - 1;
+    size_t n = 0;
+
+    for (i = 0; i < others; i++) {
+        struct sley__wheel *wheel = &worker->sched->workers[worker->victims[i]].wheel;
+
+        if (sley__wheel_next(wheel) <= worker->now - slack)
+            n += sley__worker_fire(worker, wheel, worker->now);
+    }
+    return n;
+}
+
+/* Looks everywhere once, then for as long as it pays to spin. NULL: nothing. Owner. */
+static struct sley_task *search(struct sley__worker *worker, int64_t since)
+{
+    int64_t limit = worker->wake_cost < SPIN_MAX ? worker->wake_cost : SPIN_MAX;
+    bool spin = worker->spin_credit && worker->sched->worker_count > 1;
+    struct sley_task *task;
+    int pauses;
+
+    if (!worker->searching && !(worker->searching = sley__idle_start_search(&worker->sched->idle)))
+        return NULL;
+    for (;;) {
+        if ((task = steal(worker)))
+            return task;
+        fire_others(worker, OTHERS_TIMERS_SLACK);
+        if ((task = sley__worker_next(worker)))
+            return task;
+        if (!spin || worker->now - since >= limit || load_relaxed(&worker->sched->stopping))
+            return NULL;
+        for (pauses = 0; pauses < PEEK_PAUSES; pauses++)
+            cpu_relax();
+        sley__worker_poll(worker);
+    }
+}
+
+/* --- sleeping ------------------------------------------------------------------------------- */
+
+/* W3 of idle.h: the last look, after having announced the sleep. Owner. */
+static bool work_anywhere(struct sley__worker *worker)
+{
+    struct sley__sched *sched = worker->sched;
+    unsigned i;
+
+    if (load_acquire(&sched->stopping) || sley__inject_size(&sched->inject))
+        return true;
+    for (i = 0; i < sched->worker_count; i++)
+        if (sley__deque_size(&sched->workers[i].deque, NULL))
+            return true;
+    return false;
+}
+
+/* Until when: the own next timer; with others awake, theirs too. Owner. */
+static int64_t sleep_until(struct sley__worker *worker)
+{
+    struct sley__sched *sched = worker->sched;
+    int64_t until = sley__wheel_next(&worker->wheel);
+    unsigned i;
+
+    for (i = 0; i < sched->worker_count; i++) {
+        uint64_t asleep = load_relaxed(&sched->idle.sleepers[i / 64]) >> i % 64 & 1;
+        int64_t theirs = sley__wheel_next(&sched->workers[i].wheel);
+
+        if (!asleep && i != worker->index && theirs < SLEY_FOREVER - OTHERS_TIMERS_SLACK)
+            until = min_i64(until, theirs + OTHERS_TIMERS_SLACK);
+    }
+    return until;
+}
+
+/* Learns from a gap without work that began at `since`. Owner. */
+static void learn_gap(struct sley__worker *worker, int64_t since)
+{
+    if (worker->now - since >= worker->wake_cost) {
+        if (worker->spin_credit)
+            worker->spin_credit--;
+    } else if (worker->spin_credit < SPIN_CREDIT_MAX) {
+        worker->spin_credit++;
+    }
+}
+
+/* Somebody has woken us: how long did that take? Smoothed over about eight wake-ups. Owner. */
+static void learn_wake_cost(struct sley__worker *worker, int64_t slept_from)
+{
+    int64_t sent = load_relaxed(&worker->parker.sent), cost = worker->now - sent;
+
+    if (sent < slept_from || cost < 0 || cost > SLEY_MILLISECONDS(1))
+        return; /* woken before it slept, or descheduled: says nothing about wake-ups */
+    worker->wake_cost += (cost - worker->wake_cost) / 8;
+}
+
+/* Announces, looks once more, sleeps. Afterwards the worker is searching. Owner. */
+static void go_to_sleep(struct sley__worker *worker, int64_t *since)
+{
+    struct sley__sched *sched = worker->sched;
+    bool all = sley__idle_announce(&sched->idle, worker->index, worker->searching), woken = false;
+    int64_t from;
+
+    if (!work_anywhere(worker)) {
+        if (all)
+            sley__sched_arm(sched);
+        from = sley__clock_now();
+        woken = sley__parker_sleep(&worker->parker, sleep_until(worker));
+        worker->now = sley__clock_now();
+        sley__count(worker->counters.sleeps, 1);
+        sley__count(worker->counters.slept_ns, worker->now - from);
+        if (woken) {
+            learn_wake_cost(worker, from);
+            /* The gap ended when the wake was sent. */
+            *since += worker->now - min_i64(worker->now, load_relaxed(&worker->parker.sent));
+        }
+        sley__sched_disarm(sched);
+    }
+    /* Chosen meanwhile: the wake is on its way and must be taken, or it would end a later sleep. */
+    if (!woken && !sley__idle_retract(&sched->idle, worker->index))
+        sley__parker_sleep(&worker->parker, SLEY_FOREVER);
+    worker->searching = true;
+}
+
+struct sley_task *sley__worker_find(struct sley__worker *worker)
+{
+    int64_t since = 0;
+    struct sley_task *task;
+
+    for (;;) {
+        if ((task = sley__worker_next(worker)))
+            break;
+        sley__worker_poll(worker);
+        if (!since)
+            since = worker->now;
+        if ((task = sley__worker_next(worker)) || (task = search(worker, since)))
+            break;
+        if (load_relaxed(&worker->sched->stopping))
+            return NULL;
+        go_to_sleep(worker, &since);
+    }
+    if (since)
+        learn_gap(worker, since);
+    stop_searching(worker);
+    return task;
+}

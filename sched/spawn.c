@@ -1,0 +1,379 @@
+/*
+ * spawn.c: the beginning and the end of tasks.
+ *
+ * A spawn takes a task from the worker's free list, fills two cache lines and pushes it on the
+ * worker's queue; an end settles the join word and puts the memory back. Neither takes a lock,
+ * makes a system call or touches a stack in the common case.
+ *
+ * A task gets its stack only when it runs beside a parked one, long after its spawn has succeeded.
+ * So that this cannot fail then, each spawn takes a promise of address space from the pool, in lots
+ * of SLEY__STACK_LOT per worker; a live task holds one promise, and there are never more stacks in
+ * use than tasks and workers. Running out of memory is an error of the spawn, where it can be
+ * handled.
+ */
+#include "worker.h"
+
+/* --- promises of stacks ---------------------------------------------------------------------- */
+
+/* Owner. */
+static NOINLINE int take_lot(struct sley__worker *worker)
+{
+    int error =
+        sley__stack_reserve(&worker->sched->stacks, worker->sched->stack_class, SLEY__STACK_LOT);
+
+    if (!error)
+        worker->stack_credit = SLEY__STACK_LOT;
+    return error;
+}
+
+/* Owner. */
+static NOINLINE void return_lot(struct sley__worker *worker)
+{
+    worker->stack_credit -= 2 * SLEY__STACK_LOT;
+    sley__stack_unreserve(&worker->sched->stacks, worker->sched->stack_class, 2 * SLEY__STACK_LOT);
+}
+
+/* `worker` is NULL on foreign threads. */
+static inline int promise_stack(struct sley__sched *sched, struct sley__worker *worker, int class)
+{
+    int error;
+
+    if (unlikely(!worker || class != sched->stack_class))
+        return sley__stack_reserve(&sched->stacks, class, 1);
+    if (unlikely(!worker->stack_credit) && (error = take_lot(worker)))
+        return error;
+    worker->stack_credit--;
+    return 0;
+}
+
+static inline void return_stack(struct sley__sched *sched, struct sley__worker *worker, int class)
+{
+    if (unlikely(!worker || class != sched->stack_class)) {
+        sley__stack_unreserve(&sched->stacks, class, 1);
+        return;
+    }
+    if (unlikely(++worker->stack_credit > 4 * SLEY__STACK_LOT))
+        return_lot(worker);
+}
+
+/* --- spawn ---------------------------------------------------------------------------------- */
+
+/* Any thread; `worker` NULL: foreign. */
+static struct sley_task *alloc_task(struct sley__sched *sched, struct sley__worker *worker)
+{
+    struct sley_task *task;
+
+    if (likely(worker != NULL))
+        return sley__task_alloc(&sched->tasks, &worker->tasks);
+    sley__lock_acquire(&sched->foreign_lock);
+    task = sley__task_alloc(&sched->tasks, &sched->foreign_tasks);
+    sley__lock_release(&sched->foreign_lock);
+    return task;
+}
+
+static void free_task(struct sley__sched *sched, struct sley__worker *worker,
+                      struct sley_task *task)
+{
+    if (likely(worker != NULL)) {
+        sley__task_free(&sched->tasks, &worker->tasks, task);
+        return;
+    }
+    sley__lock_acquire(&sched->foreign_lock);
+    sley__task_free(&sched->tasks, &sched->foreign_tasks, task);
+    sley__lock_release(&sched->foreign_lock);
+}
+
+/* Ids are unique because each worker counts in steps of the number of counters. */
+static void number_task(struct sley__sched *sched, struct sley__worker *worker,
+                        struct sley_task *task)
+{
+    uint64_t step = sched->worker_count + 1;
+
+    if (likely(worker != NULL)) {
+        store_relaxed(&task->id, worker->next_id);
+        worker->next_id += step;
+        store_relaxed(&task->born, worker->now);
+        task->worker = worker;
+        sley__count(worker->counters.spawned, 1);
+        return;
+    }
+    sley__lock_acquire(&sched->foreign_lock);
+    store_relaxed(&task->id, sched->foreign_id);
+    sched->foreign_id += step;
+    sley__lock_release(&sched->foreign_lock);
+    store_relaxed(&task->born, sley__clock_now());
+    task->worker = &sched->workers[0];
+    fetch_add_acq_rel(&sched->foreign_spawned, 1);
+}
+
+/* Copies what the options say. */
+static void apply_options(struct sley_task *task, const struct sley_task_options *options)
+{
+    size_t i;
+
+    if (options->deadline)
+        task->deadline = min_i64(task->deadline, options->deadline);
+    for (i = 0; options->name && i < SLEY__LABEL_SIZE - 1; i++) {
+        store_relaxed(&task->label[i], options->name[i]);
+        if (!options->name[i])
+            break;
+    }
+}
+
+/* A task as it is before its first run, not yet in a queue. */
+static void fill_task(struct sley_task *task, sley_task_fn *fn, void *arg, const char *site,
+                      int class)
+{
+    task->stack = NULL;
+    task->deadline = SLEY_FOREVER;
+    store_relaxed(&task->join, 0);
+    task->fn = fn;
+    task->arg = arg;
+    task->stack_class = (uint8_t) class;
+    store_relaxed(&task->cancelled, 0);
+    store_relaxed(&task->permit, 0);
+    store_relaxed(&task->what, NULL);
+    store_relaxed(&task->reason, NULL);
+    store_relaxed(&task->label[0], 0);
+    store_relaxed(&task->site, site);
+}
+
+/* Undoes number_task's count: the task never was. */
+static void uncount(struct sley__sched *sched, struct sley__worker *worker)
+{
+    if (worker)
+        store_release(&worker->counters.finished, load_relaxed(&worker->counters.finished) + 1);
+    else
+        fetch_add_acq_rel(&sched->foreign_spawned, (uint64_t)-1);
+    sley__sched_check_drained(sched);
+}
+
+/* Puts a filled task in a queue, its handle in *out before. SLEY_ESHUTDOWN if the runtime is
+ * closing. */
+static int submit(struct sley__sched *sched, struct sley__worker *worker, struct sley_task *task,
+                  struct sley_task **out)
+{
+    sley__task_set_state(task, SLEY__TASK_NEW);
+    fence_light(); /* partner: fence_heavy between `closing` and sley__sched_cancel_all */
+    if (unlikely(load_relaxed(&sched->closing)))
+        return SLEY_ESHUTDOWN;
+    if (out)
+        *out = task;
+    if (likely(worker != NULL)) {
+        worker->lifo = false;
+        sley__worker_push(worker, task);
+        sley__sched_notify(sched, worker->index);
+        return 0;
+    }
+    sley__inject_push(&sched->inject, task, task, 1);
+    sley__sched_notify(sched, 0);
+    return 0;
+}
+
+/* `worker`: the caller's, with a current task; or NULL on a foreign thread. */
+static int spawn(struct sley__sched *sched, struct sley__worker *worker, sley_task_fn *fn,
+                 void *arg, const struct sley_task_options *options, struct sley_task **out,
+                 const char *site)
+{
+    int class = sched->stack_class, error;
+    struct sley_task *task;
+
+    if (unlikely(!fn))
+        return SLEY_EINVAL;
+    if (unlikely(options && options->stack_size) &&
+        (class = sley__stack_class(options->stack_size)) < 0)
+        return SLEY_EINVAL;
+    if ((error = promise_stack(sched, worker, class)))
+        return error;
+    if (unlikely(!(task = alloc_task(sched, worker)))) {
+        return_stack(sched, worker, class);
+        return SLEY_ENOMEM;
+    }
+    fill_task(task, fn, arg, site, class);
+    if (likely(worker && worker->current))
+        task->deadline = worker->current->deadline;
+    if (!out)
+        store_relaxed(&task->join, SLEY__JOIN_DETACHED);
+    number_task(sched, worker, task);
+    if (unlikely(options != NULL))
+        apply_options(task, options);
+    if (likely(!(error = submit(sched, worker, task, out))))
+        return 0;
+    free_task(sched, worker, task);
+    return_stack(sched, worker, class);
+    uncount(sched, worker);
+    return error;
+}
+
+int sley_spawn_at(sley_task_fn *fn, void *arg, const struct sley_task_options *options,
+                  struct sley_task **out, const char *site)
+{
+    struct sley__worker *worker = sley__worker_current();
+
+    if (unlikely(!worker || !worker->current))
+        return SLEY_ENOTASK;
+    return spawn(worker->sched, worker, fn, arg, options, out, site);
+}
+
+int sley__sched_spawn(struct sley__sched *sched, sley_task_fn *fn, void *arg,
+                      const struct sley_task_options *options, struct sley_task **out,
+                      const char *site)
+{
+    struct sley__worker *worker = sley__worker_current();
+
+    if (worker && worker->sched != sched)
+        worker = NULL;
+    return spawn(sched, worker, fn, arg, options, out, site);
+}
+
+/* --- the end -------------------------------------------------------------------------------- */
+
+void sley__worker_finish(struct sley__worker *worker, struct sley_task *task, int result)
+{
+    struct sley__sched *sched = worker->sched;
+    struct sley__finish finish;
+    int class = task->stack_class;
+
+    task->result = result;
+    sley__task_set_state(task, SLEY__TASK_DONE);
+    switch (sley__task_finish(task, &finish)) {
+    case SLEY__FINISH_NOTHING:
+        break;
+    case SLEY__FINISH_FREE:
+        sley__task_free(&sched->tasks, &worker->tasks, task);
+        break;
+    case SLEY__FINISH_WAKE_TASK:
+        sley__wake((struct sley__waker){finish.joiner, finish.ticket}, 0);
+        break;
+    case SLEY__FINISH_WAKE_FOREIGN:
+        store_release(finish.foreign,
+                      1); /* the joiner may return at once; a late wake is harmless */
+        sley__futex_wake(finish.foreign, 1);
+        break;
+    }
+    return_stack(sched, worker, class);
+    /* Release: what the task did. Partner: acquire in sley__sched_live. */
+    store_release(&worker->counters.finished, load_relaxed(&worker->counters.finished) + 1);
+    if (unlikely(load_relaxed(&sched->closing)))
+        sley__sched_check_drained(sched);
+}
+
+void sley__sched_free_task(struct sley__sched *sched, struct sley_task *task)
+{
+    struct sley__worker *worker = sley__worker_current();
+
+    free_task(sched, worker && worker->sched == sched ? worker : NULL, task);
+}
+
+uint64_t sley__sched_live(struct sley__sched *sched)
+{
+    uint64_t finished = 0, spawned = 0;
+    unsigned i;
+
+    /* All ends first, then all beginnings: if the sums are equal, then between the two passes
+     * nobody was alive. */
+    for (i = 0; i < sched->worker_count; i++)
+        finished += load_acquire(&sched->workers[i].counters.finished);
+    for (i = 0; i < sched->worker_count; i++)
+        spawned += load_acquire(&sched->workers[i].counters.spawned);
+    return spawned + load_acquire(&sched->foreign_spawned) - finished;
+}
+
+void sley__sched_check_drained(struct sley__sched *sched)
+{
+    fence_seq_cst(); /* of two last tasks on two workers, one sees both ends */
+    if (!load_acquire(&sched->closing) || sley__sched_live(sched))
+        return;
+    store_release(&sched->drained, 1);
+    sley__futex_wake(&sched->drained, 1);
+}
+
+/* --- join and detach ------------------------------------------------------------------------ */
+
+/* Takes the result of an ended task and frees it. */
+static int take_result(struct sley_task *task, int *result)
+{
+    if (result)
+        *result = task->result;
+    sley__sched_free_task(task->worker->sched, task);
+    return 0;
+}
+
+/* A foreign thread sleeps until the end. */
+static int join_foreign(struct sley_task *task, int *result)
+{
+    atomic(uint32_t) ended = 0;
+
+    switch (sley__task_join_foreign(task, &ended)) {
+    case SLEY__JOIN_BUSY:
+        return SLEY_EBUSY;
+    case SLEY__JOIN_WAIT:
+        while (!load_acquire(&ended)) /* partner: release in sley__worker_finish */
+            sley__futex_wait(&ended, 0, SLEY_FOREVER);
+        break;
+    case SLEY__JOIN_TAKE:
+        break;
+    }
+    return take_result(task, result);
+}
+
+/* The running task `self` parks until the end. */
+static int join_task(struct sley_task *self, struct sley_task *task, int *result)
+{
+    struct sley__waker waker;
+    int error = sley__wait_begin(&waker, "join");
+
+    if (error)
+        return error;
+    switch (sley__task_join_task(task, self, waker.ticket)) {
+    case SLEY__JOIN_BUSY:
+        sley__wait_abandon(NULL);
+        return SLEY_EBUSY;
+    case SLEY__JOIN_TAKE:
+        sley__wait_abandon(NULL);
+        break;
+    case SLEY__JOIN_WAIT:
+        error = sley__wait_park(SLEY_FOREVER);
+        if (error && sley__task_join_retract(task, self) == SLEY__JOIN_WAIT)
+            return error;
+        break;
+    }
+    return take_result(task, result);
+}
+
+int sley_join(struct sley_task *task, int *result)
+{
+    struct sley__worker *worker = sley__worker_current();
+    struct sley_task *self = worker ? worker->current : NULL;
+
+    if (!task)
+        return SLEY_EINVAL;
+    if (task == self)
+        return SLEY_EDEADLK;
+    if (load_acquire(&task->join) == SLEY__JOIN_DONE) /* partner: sley__task_finish */
+        return take_result(task, result);
+    return self ? join_task(self, task, result) : join_foreign(task, result);
+}
+
+void sley_detach(struct sley_task *task)
+{
+    if (task && sley__task_detach(task))
+        sley__sched_free_task(task->worker->sched, task);
+}
+
+struct sley_task *sley_self(void)
+{
+    struct sley__worker *worker = sley__worker_current();
+
+    return worker ? worker->current : NULL;
+}
+
+const char *sley_task_name(const struct sley_task *task)
+{
+    return sley__task_name(task);
+}
+
+uint64_t sley_task_id(const struct sley_task *task)
+{
+    return load_relaxed(&task->id);
+}

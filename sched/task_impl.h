@@ -1,0 +1,271 @@
+/*
+ * task_impl.h: what a task is, its two state machines, and where task memory comes from. Level 1.
+ *
+ * Two words of a task are shared, each with its own small protocol; nobody else touches them.
+ *
+ * The wait word: ticket << 8 | flags | state. The ticket counts the task's waits and survives the
+ * reuse of the memory, so that a waker kept too long can never hit a later wait (64 - 8 bits at one
+ * wait per nanosecond last two years of nothing but waiting).
+ *
+ *     FREE -> NEW -> RUNNING -> WAITING -> WOKEN -> RUNNING ... -> DONE -> FREE
+ *
+ * Only WAITING -> WOKEN (any thread, wake) and WAITING -> RUNNING (the task itself, abandon) can
+ * race, so these two are compare-and-swaps; every other transition is a plain store by the one
+ * thread that has the task. A RUNNING task with a saved context is one that has yielded.
+ *
+ * The join word: how the end of a task meets its handle.
+ *
+ *     0           runs, the handle is with its owner
+ *     joiner      a parked task waits in join (its ticket in joiner_ticket), or with bit 0 set a
+ *                 foreign thread's futex
+ *     DETACHED    nobody will join: the end frees the task
+ *     DONE        ended, `result` is valid: the join or the detach frees the task
+ *
+ * Task memory is type-stable: slabs are unmapped only with the runtime. That is what makes wakers
+ * safe without reference counts, and what lets a dump or a debugger walk all tasks.
+ *   Rejected: tasks on the top of their own stack (one cache line less, but a task that has not
+ *   run has no stack, and a million waiting spawns would need a million pages); reference counts
+ *   (two read-modify-writes per wait).
+ */
+#ifndef SLEY_TASK_IMPL_H
+#define SLEY_TASK_IMPL_H
+
+#include "atomic.h"
+#include "context.h"
+#include "lock.h"
+
+#include <sley/task.h>
+
+struct sley__stack;
+struct sley__worker;
+
+enum sley__task_state {
+    SLEY__TASK_FREE,    /* in a free list */
+    SLEY__TASK_NEW,     /* spawned, queued, has no stack */
+    SLEY__TASK_RUNNING, /* on a worker, or yielded (then context.saved is set) */
+    SLEY__TASK_WAITING, /* has begun a wait; parked or about to */
+    SLEY__TASK_WOKEN,   /* the wait has ended; queued */
+    SLEY__TASK_DONE,    /* has returned; its handle has not been given up */
+    SLEY__TASK_STATE_MASK = 7,
+};
+
+/* Flags beside the state, valid while WAITING. */
+#define SLEY__WAIT_UNPARKABLE 8u  /* sley_unpark ends this wait */
+#define SLEY__WAIT_SHIELDED   16u /* sley_cancel does not */
+#define SLEY__TICKET_SHIFT    8
+
+#define SLEY__JOIN_DONE       ((uintptr_t)2)
+#define SLEY__JOIN_DETACHED   ((uintptr_t)4)
+#define SLEY__JOIN_FOREIGN    ((uintptr_t)1) /* tag: the rest is a futex word's address */
+
+/* Names longer than this less one are cut: they are for messages. */
+#define SLEY__LABEL_SIZE 40
+
+struct sley_task {
+    /* What a wake, a queue and a resume touch: one cache line. */
+    ALIGN_LINE atomic(uint64_t) word; /* the wait word */
+    struct sley__context context;     /* saved flow; see context.h for its hand-over */
+    struct sley__stack *stack;        /* NULL until the first park. The thread that has the task */
+    struct sley__worker *worker;      /* runs on. Written by the resumer, before the switch */
+    struct sley_task *next;           /* in an injection queue, batch or free list: its owner */
+    int wake_result;        /* by the winner of the wait word, before it queues the task */
+    int saved_errno;        /* over a park. The task itself */
+    int64_t deadline;       /* ambient, absolute ns. The task itself */
+    atomic(uintptr_t) join; /* the join word */
+
+    /* What a start and an end touch. */
+    sley_task_fn *fn;
+    void *arg;
+    int result;                  /* written before join becomes DONE */
+    uint8_t stack_class;         /* enum sley__stack_class */
+    atomic(uint32_t) cancelled;  /* 1 once cancelled. Any thread; partner: fence pair in wait.c */
+    atomic(uint32_t) permit;     /* of sley_park. Any thread */
+    atomic(const char *) what;   /* what it waits for, for the dump. The task itself */
+    atomic(const char *) reason; /* of the cancellation. Any thread, first one stays */
+    atomic(const char *) site;   /* literal "name\0file:line". The spawner; the dump reads */
+
+    /* Cold. The spawner writes, the dump reads. */
+    atomic(uint64_t) id;
+    atomic(int64_t) born;                 /* ns */
+    uint64_t joiner_ticket;               /* by the joiner, before it publishes itself in `join` */
+    atomic(char) label[SLEY__LABEL_SIZE]; /* own name, cut; empty: the site's. Last byte always 0 */
+};
+
+_Static_assert(sizeof(struct sley_task) <= 3 * SLEY_CACHE_LINE, "a parked task's budget");
+
+static inline uint64_t sley__task_ticket(uint64_t word)
+{
+    return word >> SLEY__TICKET_SHIFT;
+}
+
+static inline enum sley__task_state sley__task_state(uint64_t word)
+{
+    return (enum sley__task_state)(word & SLEY__TASK_STATE_MASK);
+}
+
+/* Plain transitions: only the thread that has the task, never while it is WAITING. */
+static inline void sley__task_set_state(struct sley_task *task, enum sley__task_state state)
+{
+    uint64_t word = load_relaxed(&task->word);
+
+    check(sley__task_state(word) != SLEY__TASK_WAITING);
+    store_relaxed(&task->word, (word & ~(uint64_t)0xff) | (uint64_t)state);
+}
+
+/* RUNNING -> WAITING with a new ticket, which is returned. The task itself. Release: whoever wins
+ * the word sees what the task did before. */
+static inline uint64_t sley__task_begin_wait(struct sley_task *task, unsigned flags)
+{
+    uint64_t ticket = sley__task_ticket(load_relaxed(&task->word)) + 1;
+
+    store_release(&task->word, ticket << SLEY__TICKET_SHIFT | flags | SLEY__TASK_WAITING);
+    return ticket;
+}
+
+/* What the caller of a wake owes. */
+enum sley__wake_duty {
+    SLEY__WAKE_NOTHING, /* somebody else ended this wait, or it is long over */
+    SLEY__WAKE_QUEUE,   /* this call did: set wake_result and put the task in a queue */
+};
+
+/* WAITING -> WOKEN for this ticket. `needs`: flags that must be set, `forbids`: that must not be.
+ * Any thread. */
+MUST_USE static inline enum sley__wake_duty sley__task_wake(struct sley_task *task, uint64_t ticket,
+                                                            unsigned needs, unsigned forbids)
+{
+    uint64_t word = load_relaxed(&task->word);
+
+    if (sley__task_ticket(word) != ticket || sley__task_state(word) != SLEY__TASK_WAITING)
+        return SLEY__WAKE_NOTHING;
+    if ((word & needs) != needs || (word & forbids))
+        return SLEY__WAKE_NOTHING;
+    /* Flags and state of one ticket change together only once, so no loop: whoever comes first has
+     * it. acq_rel: acquire what the task published at begin, release what we did before the wake.
+     */
+    if (!cas_acq_rel(&task->word, &word, ticket << SLEY__TICKET_SHIFT | SLEY__TASK_WOKEN))
+        return SLEY__WAKE_NOTHING;
+    return SLEY__WAKE_QUEUE;
+}
+
+/* WAITING -> RUNNING by the task itself. False: a wake has won, the task is (or will be) queued. */
+MUST_USE static inline bool sley__task_abandon(struct sley_task *task)
+{
+    uint64_t word = load_relaxed(&task->word);
+
+    if (sley__task_state(word) != SLEY__TASK_WAITING)
+        return false;
+    return cas_acq_rel(&task->word, &word, (word & ~(uint64_t)0xff) | (uint64_t)SLEY__TASK_RUNNING);
+}
+
+/* --- the join word -------------------------------------------------------------------------- */
+
+/* What the end of a task owes. */
+enum sley__finish_duty {
+    SLEY__FINISH_NOTHING,      /* the handle's owner frees it */
+    SLEY__FINISH_FREE,         /* detached: free it now */
+    SLEY__FINISH_WAKE_TASK,    /* wake *joiner with *ticket */
+    SLEY__FINISH_WAKE_FOREIGN, /* set and wake the futex *foreign */
+};
+
+struct sley__finish {
+    struct sley_task *joiner;
+    uint64_t ticket;
+    atomic(uint32_t) * foreign;
+};
+
+/* Publishes `result` (already stored in the task) and says whom to tell. After any answer but FREE
+ * the task may be gone. The worker that ran it. */
+MUST_USE enum sley__finish_duty sley__task_finish(struct sley_task *task, struct sley__finish *out);
+
+/* What somebody who wants to join is told. */
+enum sley__join_duty {
+    SLEY__JOIN_TAKE, /* it has ended: take the result and free it */
+    SLEY__JOIN_WAIT, /* registered: wait */
+    SLEY__JOIN_BUSY, /* another one joins already, or it is detached */
+};
+
+/* Registers a parked task's ticket, or a futex, to be told of the end. */
+MUST_USE enum sley__join_duty sley__task_join_task(struct sley_task *task, struct sley_task *joiner,
+                                                   uint64_t ticket);
+MUST_USE enum sley__join_duty sley__task_join_foreign(struct sley_task *task,
+                                                      atomic(uint32_t) * futex);
+
+/* The joiner gives up. TAKE: too late, the task has ended. WAIT: it is unregistered. */
+MUST_USE enum sley__join_duty sley__task_join_retract(struct sley_task *task,
+                                                      struct sley_task *joiner);
+
+/* True if the handle's owner must free the task because it has ended; else its end will. */
+MUST_USE bool sley__task_detach(struct sley_task *task);
+
+/* --- memory --------------------------------------------------------------------------------- */
+
+/* Tasks of a worker that are free. Owner worker only. */
+struct sley__task_cache {
+    struct sley_task *free; /* through next */
+    unsigned count;
+};
+
+struct sley__task_slab {
+    struct sley__task_slab *older; /* immutable once published */
+    size_t size;                   /* bytes mapped */
+    size_t count;                  /* tasks in it */
+    struct sley_task *tasks;
+};
+
+/* One per runtime. */
+struct sley__task_pool {
+    struct sley__lock lock;
+    struct sley_task *shared;               /* protected by lock; whole batches, through next */
+    size_t shared_count;                    /* protected by lock */
+    size_t carved;                          /* tasks of the newest slab handed out; lock */
+    atomic(struct sley__task_slab *) slabs; /* newest first; published with release for walkers */
+};
+
+void sley__task_pool_init(struct sley__task_pool *pool);
+void sley__task_pool_close(struct sley__task_pool *pool);
+
+/* A batch into an empty cache. False: no memory. Owner worker of the cache. */
+MUST_USE bool sley__task_refill(struct sley__task_pool *pool, struct sley__task_cache *cache);
+
+/* Half of a full cache back to the pool. Owner worker of the cache. */
+void sley__task_spill(struct sley__task_pool *pool, struct sley__task_cache *cache);
+
+#define SLEY__TASK_BATCH     64
+#define SLEY__TASK_CACHE_MAX (4 * SLEY__TASK_BATCH)
+
+/* A free task, its wait word still that of its last life; NULL: no memory. */
+static inline struct sley_task *sley__task_alloc(struct sley__task_pool *pool,
+                                                 struct sley__task_cache *cache)
+{
+    struct sley_task *task;
+
+    if (unlikely(!cache->free) && !sley__task_refill(pool, cache))
+        return NULL;
+    task = cache->free;
+    cache->free = task->next;
+    cache->count--;
+    return task;
+}
+
+static inline void sley__task_free(struct sley__task_pool *pool, struct sley__task_cache *cache,
+                                   struct sley_task *task)
+{
+    sley__task_set_state(task, SLEY__TASK_FREE);
+    task->next = cache->free;
+    cache->free = task;
+    if (unlikely(++cache->count > SLEY__TASK_CACHE_MAX))
+        sley__task_spill(pool, cache);
+}
+
+/* The task's name, for messages: its label, or the function's name. Any thread. */
+const char *sley__task_name(const struct sley_task *task);
+
+/* "file:line" of its spawn. Any thread, for a task that has been spawned once. */
+const char *sley__task_site(const struct sley_task *task);
+
+/* Calls visit for every task that has ever been handed out, until it returns non-zero; that value.
+ * Any thread; tasks live, end and are reused meanwhile. */
+int sley__task_each(struct sley__task_pool *pool, int (*visit)(struct sley_task *task, void *arg),
+                    void *arg);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * timer_impl.h: timers. Level 1.
+ *
+ * One hierarchical wheel per worker (Varghese and Lauck, 1987): 5 levels of 256 slots, ticks of
+ * 2^17 ns (131 us), so 4.5 years; later deadlines wait in the last slot and are sorted in again.
+ * The node is embedded in the wait record on the waiter's stack, so that arming allocates nothing
+ * and costs one uncontended lock. A timer is never early and at most one tick and a wake-up late.
+ *   Rejected: a heap (a million sleeps touch log n cold lines each: Boost.Fiber needs 23 CPU
+ *   seconds where wheels need 2); 64 slots per level (one more cascade per timer, each a cold
+ *   line on the waiter's stack); ticks of 1 ms (as Tokio; half the work, eight times the lateness).
+ */
+#ifndef SLEY_TIMER_IMPL_H
+#define SLEY_TIMER_IMPL_H
+
+#include "atomic.h"
+#include "list.h"
+#include "lock.h"
+
+struct sley_task;
+
+#define SLEY__WHEEL_TICK_BITS 17
+#define SLEY__WHEEL_SLOT_BITS 8
+#define SLEY__WHEEL_SLOTS     256
+#define SLEY__WHEEL_LEVELS    5
+
+struct sley__wheel;
+
+/* A timer. Owned by the waiter; while armed, its wheel's lock protects it. */
+struct sley__timer {
+    struct list link;
+    int64_t tick; /* due at the start of this tick */
+    struct sley__wheel *wheel;
+    struct sley_task *task; /* whom to wake, and for which wait */
+    uint64_t ticket;
+};
+
+struct sley__wheel {
+    ALIGN_LINE struct sley__lock lock; /* protects everything but `next` */
+    atomic(int64_t) next; /* ns: nothing is due before; SLEY_FOREVER when empty. Written under
+                             lock, read by any worker */
+    int64_t now;          /* the tick up to which everything has fired */
+    size_t count;         /* timers armed */
+    uint64_t used[SLEY__WHEEL_LEVELS]
+                 [SLEY__WHEEL_SLOTS / 64]; /* a bit per slot that may be filled */
+    struct list slot[SLEY__WHEEL_LEVELS][SLEY__WHEEL_SLOTS];
+};
+
+void sley__wheel_init(struct sley__wheel *wheel, int64_t now);
+
+/* Arms `timer` (its task and ticket set) for `deadline`, absolute ns. Any thread. */
+void sley__timer_arm(struct sley__wheel *wheel, struct sley__timer *timer, int64_t deadline);
+
+/* Takes it out if it has not fired. Afterwards its memory is the caller's again. Any thread. */
+void sley__timer_disarm(struct sley__timer *timer);
+
+/* A timer that has fired: a copy, because its node may be gone already. */
+struct sley__timer_due {
+    struct sley_task *task;
+    uint64_t ticket;
+};
+
+/* Takes out up to `max` timers that are due at `now` (ns) into `due`; how many. Fewer than max
+ * means that all have been taken. Any worker. */
+size_t sley__wheel_advance(struct sley__wheel *wheel, int64_t now, struct sley__timer_due *due,
+                           size_t max);
+
+/* When the next timer may be due, ns; SLEY_FOREVER if none. It can be too early (a cascade, a
+ * disarmed timer), never too late. Any thread. */
+static inline int64_t sley__wheel_next(struct sley__wheel *wheel)
+{
+    return load_relaxed(&wheel->next);
+}
+
+#endif

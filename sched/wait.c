@@ -1,0 +1,399 @@
+/*
+ * wait.c: the waist. The contract and the reasons are in wait.h.
+ *
+ * The duel with cancel: a task announces its wait (a store to its wait word) and then looks at its
+ * cancelled flag; sley_cancel sets the flag and then looks at the wait word. One of them sees the
+ * other. Waits are frequent and cancels rare, so the task's side is a fence_light. If both see each
+ * other, the wait word decides who ends the wait, and the task is cancelled either way.
+ */
+#include "worker.h"
+
+#include <sley/park.h>
+
+/* --- ready ---------------------------------------------------------------------------------- */
+
+void sley__sched_ready(struct sley_task *task, bool first)
+{
+    struct sley__worker *worker = sley__worker_current();
+    struct sley__sched *sched = task->worker->sched;
+
+    if (worker && worker->sched == sched) {
+        sley__worker_push(worker, task);
+        worker->lifo = first;
+        sley__sched_notify(sched, worker->index);
+        return;
+    }
+    sley__inject_push(&sched->inject, task, task, 1);
+    sley__sched_notify(sched, task->worker->index);
+}
+
+bool sley__wake(struct sley__waker waker, int result)
+{
+    if (sley__task_wake(waker.task, waker.ticket, 0, 0) != SLEY__WAKE_QUEUE)
+        return false;
+    waker.task->wake_result = result;
+    sley__sched_ready(waker.task, true);
+    return true;
+}
+
+void sley__wake_batch_begin(struct sley__wake_batch *batch)
+{
+    *batch = (struct sley__wake_batch){0};
+}
+
+bool sley__wake_batch_add(struct sley__wake_batch *batch, struct sley__waker waker, int result)
+{
+    struct sley_task *task = waker.task;
+
+    if (sley__task_wake(task, waker.ticket, 0, 0) != SLEY__WAKE_QUEUE)
+        return false;
+    task->wake_result = result;
+    if (batch->last && batch->last->worker->sched != task->worker->sched)
+        sley__wake_batch_flush(batch);
+    if (batch->last)
+        batch->last->next = task;
+    else
+        batch->first = task;
+    batch->last = task;
+    batch->count++;
+    return true;
+}
+
+void sley__wake_batch_flush(struct sley__wake_batch *batch)
+{
+    struct sley__worker *worker = sley__worker_current();
+    struct sley_task *task = batch->first, *next;
+    struct sley__sched *sched;
+
+    if (!task)
+        return;
+    sched = task->worker->sched;
+    batch->last->next = NULL;
+    if (worker && worker->sched == sched) {
+        for (; task; task = next) {
+            next = task->next;
+            sley__worker_push(worker, task);
+        }
+        worker->lifo = false;
+        sley__sched_notify(sched, worker->index);
+    } else {
+        unsigned near = task->worker->index;
+
+        sley__inject_push(&sched->inject, task, batch->last, batch->count);
+        sley__sched_notify(sched, near);
+    }
+    sley__wake_batch_begin(batch);
+}
+
+/* --- wait ----------------------------------------------------------------------------------- */
+
+/* The current task, or NULL. Its worker in *worker. */
+static struct sley_task *current_task(struct sley__worker **worker)
+{
+    *worker = sley__worker_current();
+    return *worker ? (*worker)->current : NULL;
+}
+
+/* 0, cancelled or late. The task itself. */
+static int status(struct sley_task *task)
+{
+    if (unlikely(load_relaxed(&task->cancelled)))
+        return SLEY_ECANCELED;
+    if (unlikely(task->deadline != SLEY_FOREVER) && sley__clock_now() >= task->deadline)
+        return SLEY_ETIMEDOUT;
+    return 0;
+}
+
+/* Takes the task back out of the queue that a wake has put it in; the wake's result. */
+static int absorb(struct sley__worker *worker, struct sley_task *task)
+{
+    sley__worker_suspend(worker, task);
+    sley__task_set_state(task, SLEY__TASK_RUNNING);
+    return task->wake_result;
+}
+
+static void begin_unchecked(struct sley_task *task, struct sley__waker *waker, const char *what,
+                            unsigned flags)
+{
+    store_relaxed(&task->what, what);
+    waker->task = task;
+    waker->ticket = sley__task_begin_wait(task, flags);
+}
+
+static int begin(struct sley__waker *waker, const char *what, unsigned flags)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+    int error;
+
+    if (unlikely(!task))
+        return SLEY_ENOTASK;
+    if (unlikely((error = status(task))))
+        return error;
+    begin_unchecked(task, waker, what, flags);
+    fence_light(); /* partner: fence_heavy in sley_cancel */
+    if (unlikely(load_relaxed(&task->cancelled))) {
+        if (!sley__task_abandon(task))
+            absorb(worker, task);
+        return SLEY_ECANCELED;
+    }
+    return 0;
+}
+
+int sley__wait_begin(struct sley__waker *waker, const char *what)
+{
+    return begin(waker, what, 0);
+}
+
+/* Parks with a timer. Apart, so that the common park keeps a small frame. */
+static NOINLINE int park_until(struct sley__worker *worker, struct sley_task *task,
+                               int64_t deadline)
+{
+    struct sley__timer timer = {.task = task,
+                                .ticket = sley__task_ticket(load_relaxed(&task->word))};
+
+    sley__timer_arm(&worker->wheel, &timer, deadline);
+    sley__worker_suspend(worker, task);
+    if (task->wake_result == SLEY__TIMER_FIRED)
+        return SLEY_ETIMEDOUT; /* taken out of the wheel by the one who woke us */
+    sley__timer_disarm(&timer);
+    return task->wake_result;
+}
+
+int sley__wait_park(int64_t deadline)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+    int result;
+
+    check(task);
+    deadline = min_i64(deadline, task->deadline);
+    sley__count(worker->counters.parks, 1);
+    if (deadline == SLEY_FOREVER) {
+        sley__worker_suspend(worker, task);
+        result = task->wake_result;
+    } else {
+        result = park_until(worker, task, deadline);
+    }
+    sley__task_set_state(task, SLEY__TASK_RUNNING);
+    return result;
+}
+
+void sley__wait_begin_shielded(struct sley__waker *waker, const char *what)
+{
+    struct sley__worker *worker;
+
+    begin_unchecked(current_task(&worker), waker, what, SLEY__WAIT_SHIELDED);
+}
+
+int sley__wait_park_shielded(void)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+
+    sley__count(worker->counters.parks, 1);
+    sley__worker_suspend(worker, task);
+    sley__task_set_state(task, SLEY__TASK_RUNNING);
+    return task->wake_result;
+}
+
+bool sley__wait_abandon(int *result)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+    int woken_with;
+
+    if (sley__task_abandon(task))
+        return true;
+    woken_with = absorb(worker, task);
+    if (result)
+        *result = woken_with;
+    return false;
+}
+
+int sley__wait_check(void)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+
+    return task ? status(task) : SLEY_ENOTASK;
+}
+
+bool sley__on_worker(void)
+{
+    return sley__worker_current() != NULL;
+}
+
+/* --- yield ---------------------------------------------------------------------------------- */
+
+/* The slice ends: to the end of the own queue, and on with the next. */
+static void yield(struct sley__worker *worker, struct sley_task *task)
+{
+    worker->lifo = false;
+    worker->budget = SLEY__OPERATION_BUDGET;
+    sley__worker_push(worker, task);
+    sley__worker_suspend(worker, task);
+}
+
+int sley_yield(void)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+
+    if (!task)
+        return 0;
+    yield(worker, task);
+    return status(task);
+}
+
+void sley__wait_spend(void)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+
+    if (task && --worker->budget <= 0)
+        yield(worker, task);
+}
+
+/* --- cancel --------------------------------------------------------------------------------- */
+
+/* Marks the task; true if it was not before. Any thread. */
+static bool mark_cancelled(struct sley_task *task, const char *reason)
+{
+    const char *none = NULL;
+
+    if (load_relaxed(&task->cancelled))
+        return false;
+    cas_acq_rel(&task->reason, &none, reason);
+    return exchange_acq_rel(&task->cancelled, 1) == 0;
+}
+
+/* Ends the wait that a marked task is in, if any. After a fence_heavy. Any thread. */
+static void interrupt(struct sley_task *task)
+{
+    uint64_t word = load_acquire(&task->word);
+
+    if (sley__task_wake(task, sley__task_ticket(word), 0, SLEY__WAIT_SHIELDED) ==
+        SLEY__WAKE_QUEUE) {
+        task->wake_result = SLEY_ECANCELED;
+        sley__sched_ready(task, false);
+    }
+}
+
+void sley_cancel(struct sley_task *task, const char *reason)
+{
+    if (!mark_cancelled(task, reason))
+        return;
+    fence_heavy(); /* partner: fence_light in begin */
+    interrupt(task);
+}
+
+static int mark_each(struct sley_task *task, void *reason)
+{
+    enum sley__task_state state = sley__task_state(load_acquire(&task->word));
+
+    if (state != SLEY__TASK_FREE && state != SLEY__TASK_DONE)
+        mark_cancelled(task, reason);
+    return 0;
+}
+
+static int interrupt_each(struct sley_task *task, UNUSED void *arg)
+{
+    if (load_relaxed(&task->cancelled))
+        interrupt(task);
+    return 0;
+}
+
+void sley__sched_cancel_all(struct sley__sched *sched, const char *reason)
+{
+    sley__task_each(&sched->tasks, mark_each, (void *)(uintptr_t)reason);
+    fence_heavy(); /* partner: fence_light in begin */
+    sley__task_each(&sched->tasks, interrupt_each, NULL);
+}
+
+int sley_cancelled(void)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+
+    return task ? status(task) : 0;
+}
+
+const char *sley_cancel_reason(void)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+
+    return task && load_acquire(&task->cancelled) ? load_relaxed(&task->reason) : NULL;
+}
+
+int64_t sley_deadline(void)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+
+    return task ? task->deadline : SLEY_FOREVER;
+}
+
+int64_t sley_deadline_narrow(int64_t deadline)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+    int64_t previous;
+
+    if (!task)
+        return SLEY_FOREVER;
+    previous = task->deadline;
+    task->deadline = min_i64(previous, deadline);
+    return previous;
+}
+
+void sley_deadline_restore(int64_t previous)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+
+    if (task)
+        task->deadline = previous;
+}
+
+/* --- the public park ------------------------------------------------------------------------ */
+
+int sley_park(const char *what)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+    struct sley__waker waker;
+    int result;
+
+    if (!task)
+        return SLEY_ENOTASK;
+    if (load_relaxed(&task->permit) && exchange_acquire(&task->permit, 0))
+        return 0;
+    result = begin(&waker, what ? what : "park", SLEY__WAIT_UNPARKABLE);
+    if (result)
+        return result;
+    /* seq_cst, like its partner in sley_unpark: the wait word before the permit there, the permit
+     * before the wait word here. With acq_rel both could miss each other. */
+    if (exchange_seq_cst(&task->permit, 0)) {
+        sley__wait_abandon(NULL);
+        return 0;
+    }
+    result = sley__wait_park(SLEY_FOREVER);
+    if (result == 0)
+        exchange_acquire(&task->permit, 0);
+    return result;
+}
+
+void sley_unpark(struct sley_task *task)
+{
+    uint64_t word;
+
+    exchange_seq_cst(&task->permit, 1); /* partner: in sley_park */
+    word = load_acquire(&task->word);
+    if (sley__task_wake(task, sley__task_ticket(word), SLEY__WAIT_UNPARKABLE, 0) ==
+        SLEY__WAKE_QUEUE) {
+        task->wake_result = 0;
+        sley__sched_ready(task, true);
+    }
+}

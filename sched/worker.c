@@ -1,0 +1,275 @@
+/*
+ * worker.c: running and switching tasks.
+ *
+ * A task that has not run has no stack, and a task that never parks never needs its own. Every
+ * stack has the scheduler's loop at its base: the loop takes a new task out of the queue and calls
+ * it, a plain call on the stack that the worker already stands on. If the task returns, the loop
+ * takes the next one; a thousand short tasks share one hot stack. If the task parks, the stack,
+ * loop frame and all, goes with it, and the worker goes on elsewhere:
+ *
+ *   next is a parked task    switch straight to its stack (symmetric transfer: no scheduler
+ *                            context between two tasks)
+ *   next is a new task       take a fresh stack from the cache, start the loop on it
+ *   nothing is ready         switch to the carrier's own stack, whose loop searches and sleeps
+ *
+ * When a task that has parked returns at last, it returns into the loop at the base of its stack,
+ * on whichever worker drives it then. That loop takes the next task; if that is a parked one, the
+ * loop's own stack is free and goes to the worker's cache just before the switch: only this worker
+ * takes from that cache, so nobody can have it before we have left it.
+ *
+ * Nothing has to happen after a switch. Contexts publish themselves (context.h), so a task may be
+ * put in a queue before it has left its stack: a yield pushes itself and then suspends.
+ *
+ * After any switch the kernel thread may be another one. So `worker` is read back from the task,
+ * where whoever resumed it has put it, and errno is saved and restored through the carrier's own
+ * pointer to it, because the C library's accessor is declared const and compilers keep its result.
+ *
+ * Rejected: running tasks from a scheduler context (two switches where one does); allocating the
+ * stack at spawn (a million spawned tasks would need a million pages before the first runs).
+ */
+#include "worker.h"
+
+#include <errno.h>
+
+static _Thread_local struct sley__worker *current_worker;
+
+NOINLINE struct sley__worker *sley__worker_current(void)
+{
+    struct sley__worker *worker = current_worker;
+
+    /* Keeps the compiler from treating this function as pure across a switch. */
+    __asm__ volatile("" : "+r"(worker)::"memory");
+    return worker;
+}
+
+static NOINLINE int *own_errno(void)
+{
+    return &errno;
+}
+
+/* --- queue ---------------------------------------------------------------------------------- */
+
+/* The queue is full: its older half and then `task` go to the shared queue. Owner. */
+static NOINLINE void overflow(struct sley__worker *worker, struct sley_task *task)
+{
+    struct sley_task *first = NULL, *last = NULL, *moved;
+    size_t n = 0;
+
+    while (n < SLEY__DEQUE_SIZE / 2 && (moved = sley__deque_take(&worker->deque))) {
+        if (last)
+            last->next = moved;
+        else
+            first = moved;
+        last = moved;
+        n++;
+    }
+    if (last)
+        last->next = task;
+    else
+        first = task;
+    sley__count(worker->counters.overflows, 1);
+    sley__inject_push(&worker->sched->inject, first, task, n + 1);
+}
+
+void sley__worker_push(struct sley__worker *worker, struct sley_task *task)
+{
+    if (unlikely(!sley__deque_push(&worker->deque, task)))
+        overflow(worker, task);
+}
+
+/* --- switching ------------------------------------------------------------------------------ */
+
+/* Waits until a task that was woken early has left its old stack: a few instructions of another
+ * worker, unless that one has lost its core. Owner. */
+static NOINLINE void await_saved(struct sley_task *task)
+{
+    unsigned spins;
+
+    for (spins = 1; !sley__context_ready(&task->context); spins++) {
+        cpu_relax();
+        if (spins % 256 == 0)
+            sley__thread_yield();
+    }
+}
+
+static void run_loop(struct sley__worker *worker) __attribute__((noreturn));
+
+/* The base of every cached stack. */
+static void stack_entry(void *arg)
+{
+    struct sley__worker *worker = arg;
+
+    sley__context_entered(&worker->stack->fiber);
+    run_loop(worker);
+}
+
+/* A stack for a new task. The promise made at its spawn (spawn.c) means that there is one. Owner.
+ */
+static struct sley__stack *take_stack(struct sley__worker *worker, int class)
+{
+    struct sley__stack *stack = sley__stack_acquire(&worker->sched->stacks, &worker->stacks, class);
+
+    ensure_msg(stack, "no stack of class %d although one was promised", class);
+    return stack;
+}
+
+/* Leaves the running flow, saved in `from`, for `next`. Returns when `from` is resumed; never if
+ * `leaving`. Owner. */
+static inline void switch_to(struct sley__worker *worker, struct sley__context *from,
+                             struct sley__fiber *from_fiber, struct sley_task *next, bool leaving)
+{
+    struct sley__stack *stack = next->stack;
+
+    if (likely(stack != NULL)) {
+        if (unlikely(!sley__context_ready(&next->context)))
+            await_saved(next);
+        next->worker = worker;
+        worker->current = next;
+        worker->stack = stack;
+        sley__context_switch(from, from_fiber, &next->context, &stack->fiber, leaving);
+        return;
+    }
+    stack = take_stack(worker, next->stack_class);
+    worker->current = NULL;
+    worker->stack = stack;
+    worker->handoff = next;
+    sley__context_init(&worker->fresh, stack->top, stack_entry, worker);
+    sley__context_switch(from, from_fiber, &worker->fresh, &stack->fiber, leaving);
+}
+
+/* Nothing is ready: on to the carrier's own stack. */
+static void switch_to_base(struct sley__worker *worker, struct sley__context *from,
+                           struct sley__fiber *from_fiber, bool leaving)
+{
+    worker->current = NULL;
+    worker->stack = NULL;
+    sley__context_switch(from, from_fiber, &worker->base, &worker->base_fiber, leaving);
+}
+
+void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task)
+{
+    struct sley__stack *stack = worker->stack;
+    struct sley_task *next;
+
+    check(worker->current == task && task->stack == stack);
+    if (unlikely(worker->sched->stacks.canaries))
+        sley__stack_check(stack);
+    next = sley__worker_next(worker);
+    if (next == task)
+        return; /* woken or yielded, and nothing else to do: never left */
+    task->saved_errno = *worker->errno_location;
+    sley__count(worker->counters.switches, 1);
+    if (next)
+        switch_to(worker, &task->context, &stack->fiber, next, false);
+    else
+        switch_to_base(worker, &task->context, &stack->fiber, false);
+    worker = task->worker;
+    *worker->errno_location = task->saved_errno;
+}
+
+/* --- the loop ------------------------------------------------------------------------------- */
+
+/* Runs a new task in place. Returns the worker that it has ended on. Owner. */
+static inline struct sley__worker *run_task(struct sley__worker *worker, struct sley_task *task)
+{
+    int result;
+
+    task->worker = worker;
+    task->stack = worker->stack; /* "has started", for whoever takes it out of a queue later */
+    worker->current = task;
+    sley__task_set_state(task, SLEY__TASK_RUNNING);
+    sley__count(worker->counters.started, 1);
+    result = task->fn(task->arg);
+    worker = task->worker;
+    worker->current = NULL;
+    sley__worker_finish(worker, task, result);
+    return worker;
+}
+
+/* The loop at the base of a stack. It ends when the worker goes on with a parked task, whose stack
+ * it then stands on, or stops. */
+static void run_loop(struct sley__worker *worker)
+{
+    for (;;) {
+        struct sley_task *task = worker->handoff;
+        struct sley__stack *stack = worker->stack;
+
+        worker->handoff = NULL;
+        if (!task)
+            task = sley__worker_next(worker);
+        if (!task)
+            task = sley__worker_find(worker);
+        /* A new task of another size gets a stack of its own size. */
+        if (likely(task && !task->stack && task->stack_class == stack->class)) {
+            worker = run_task(worker, task);
+            continue;
+        }
+        sley__stack_release(&worker->sched->stacks, &worker->stacks, stack);
+        sley__count(worker->counters.switches, 1);
+        if (task)
+            switch_to(worker, &worker->nowhere, &stack->fiber, task, true);
+        else
+            switch_to_base(worker, &worker->nowhere, &stack->fiber, true);
+        ensure(!"a flow that has ended was resumed");
+    }
+}
+
+/* The carrier's own loop: it runs no task itself, because it could not give its stack away. */
+static void base_loop(struct sley__worker *worker)
+{
+    struct sley_task *task;
+
+    while ((task = sley__worker_find(worker))) {
+        sley__count(worker->counters.switches, 1);
+        switch_to(worker, &worker->base, &worker->base_fiber, task, false);
+    }
+}
+
+static void *carrier_main(void *arg)
+{
+    struct sley__worker *worker = arg;
+    struct sley__sched *sched = worker->sched;
+
+    current_worker = worker;
+    worker->errno_location = own_errno();
+    sley__fiber_adopt_thread(&worker->base_fiber);
+    if (sched->on_carrier_start)
+        sched->on_carrier_start(worker);
+    base_loop(worker);
+    if (sched->on_carrier_stop)
+        sched->on_carrier_stop(worker);
+    current_worker = NULL;
+    return NULL;
+}
+
+int sley__sched_start(struct sley__sched *sched)
+{
+    unsigned i;
+    int error;
+
+    for (i = 0; i < sched->worker_count; i++) {
+        struct sley__worker *worker = &sched->workers[i];
+
+        error = sley__thread_start(&worker->thread, sched->thread_name, carrier_main, worker);
+        if (error)
+            goto stop;
+    }
+    return 0;
+stop:
+    sched->worker_count = i;
+    sley__sched_stop(sched);
+    return error;
+}
+
+void sley__sched_stop(struct sley__sched *sched)
+{
+    unsigned i;
+
+    store_release(&sched->stopping, 1);
+    fence_heavy(); /* partner: the fence in sley__idle_announce before the last look */
+    for (i = 0; i < sched->worker_count; i++)
+        if (sley__idle_choose_this(&sched->idle, i))
+            sley__parker_wake(&sched->workers[i].parker);
+    for (i = 0; i < sched->worker_count; i++)
+        sley__thread_join(&sched->workers[i].thread);
+}

@@ -1,0 +1,203 @@
+/*
+ * worker.h: workers, and what they share. Level 2.
+ *
+ * A worker is a scheduling slot bound to a core: a run queue, a timer wheel, caches of stacks and
+ * tasks, counters. A kernel thread (the carrier) drives it. struct sley__sched is a set of workers
+ * with the queues between them; struct sley_runtime (level 4) holds one.
+ *
+ * Where the code is: worker.c runs and switches tasks, search.c finds work and sleeps, poll.c looks
+ * after timers and events, wait.c and spawn.c are what tasks call.
+ *
+ * Fields are grouped by who writes them; "owner" is the kernel thread that drives the worker now.
+ */
+#ifndef SLEY_WORKER_H
+#define SLEY_WORKER_H
+
+#include "deque.h"
+#include "idle.h"
+#include "inject.h"
+#include "park.h"
+#include "platform.h"
+#include "stack.h"
+#include "task_impl.h"
+#include "timer_impl.h"
+#include "wait.h"
+
+/* Ticks between two looks at the shared queue, the timers and the events while there is local work.
+ * A prime, so that it does not fall into step with a program's own cycles (Go's choice too). */
+#define SLEY__POLL_INTERVAL 61
+
+/* How often in a row the youngest task may go first. More would let two tasks that wake each other
+ * keep the rest of the queue waiting. */
+#define SLEY__LIFO_BUDGET 8
+
+/* Operations that succeed without parking before the slice ends (Tokio's number). */
+#define SLEY__OPERATION_BUDGET 128
+
+/* Stacks are promised to a worker in lots of this many, so that a spawn normally counts a number
+ * down instead of taking the pool's lock. */
+#define SLEY__STACK_LOT 64
+
+/* Counters: written by the owner only, read by anybody; so a relaxed load and store, no
+ * read-modify-write. */
+struct sley__worker_counters {
+    atomic(uint64_t) spawned, finished; /* finished: release, partner sley__sched_live */
+    atomic(uint64_t) switches, started, parks, steals, stolen, injected, overflows, sleeps, timers;
+    atomic(int64_t) slept_ns;
+};
+
+#define sley__count(counter, n) store_relaxed(&(counter), load_relaxed(&(counter)) + (n))
+
+struct sley__sched;
+
+struct sley__worker {
+    /* Owner only, except where noted. */
+    ALIGN_LINE struct sley_task *current; /* the task that runs here, or NULL */
+    struct sley__stack *stack;            /* what the owner stands on; NULL: its thread's own */
+    struct sley__sched *sched;            /* constant */
+    int *errno_location;                  /* of the carrier: D11, without asking the C library */
+    struct sley_task *handoff;            /* new task for the loop that starts on a fresh stack */
+    unsigned ticks_left;                  /* to the next sley__worker_maintain */
+    unsigned lifo_left;                   /* budget */
+    bool lifo;                            /* the youngest task was just woken: take it first */
+    bool searching;                       /* counted in idle.state */
+    int budget;                           /* operations left that need not park; sley__wait_spend */
+    unsigned index;                       /* constant */
+    unsigned stack_credit;                /* stacks promised and not used by a live task */
+    uint64_t next_id;
+    int64_t now; /* ns: the clock when it was last read */
+    struct sley__task_cache tasks;
+    struct sley__stack_cache stacks;
+    uint64_t random;
+    struct sley__context base;    /* the carrier's own stack: idle loop */
+    struct sley__context fresh;   /* scratch: the first switch to a new stack */
+    struct sley__context nowhere; /* scratch: where a flow that ends is saved */
+    struct sley__fiber base_fiber;
+    const unsigned *victims; /* constant: the others, nearest first */
+    unsigned cpu;            /* constant; UINT_MAX: not pinned */
+
+    /* Search state: owner only. */
+    int64_t wake_cost;    /* ns: what waking this worker costs, smoothed */
+    unsigned spin_credit; /* > 0: recent gaps were shorter than a wake-up, spin before sleeping */
+    unsigned lone_victim; /* whose single task was seen, when, and its stamp */
+    uint64_t lone_stamp;
+    int64_t lone_since;
+
+    struct sley__worker_counters counters;
+    struct sley__deque deque;
+    struct sley__wheel wheel;
+    struct sley__parker parker;
+    struct sley__thread thread;
+};
+
+struct sley__sched {
+    /* Constant while workers run. */
+    struct sley__worker *workers;
+    unsigned worker_count;
+    int stack_class; /* default */
+    const char *thread_name;
+    void (*on_carrier_start)(struct sley__worker *worker); /* may be NULL: pinning, signal stack */
+    void (*on_carrier_stop)(struct sley__worker *worker);
+
+    struct sley__idle idle;
+    struct sley__inject inject;
+    struct sley__stack_pool stacks;
+    struct sley__task_pool tasks;
+
+    /* Foreign threads' own cache of tasks and their counters. */
+    ALIGN_LINE struct sley__lock foreign_lock;
+    struct sley__task_cache foreign_tasks; /* foreign_lock */
+    uint64_t foreign_id;                   /* foreign_lock */
+    atomic(uint64_t) foreign_spawned;
+
+    /* Events: see poll.c. */
+    ALIGN_LINE atomic(struct sley__poller *) poller; /* set once, release */
+    atomic(uint32_t) armed;                          /* poll_lock */
+    struct sley__lock poll_lock;
+
+    /* Ending: see runtime.c. */
+    ALIGN_LINE atomic(uint32_t) closing; /* no new tasks */
+    atomic(uint32_t) drained;            /* futex: closing, and the last task has ended */
+    atomic(uint32_t) stopping;           /* workers leave */
+};
+
+/* --- worker.c ------------------------------------------------------------------------------- */
+
+/* The worker that the calling kernel thread drives, or NULL. Never inlined: after a switch the
+ * thread may be another one, and a compiler that sees the thread-local keeps its address. */
+NOINLINE struct sley__worker *sley__worker_current(void);
+
+/* Starts the threads; all or none. 0 or SLEY_E*. */
+int sley__sched_start(struct sley__sched *sched);
+
+/* Stops and joins the threads. No task may be left. */
+void sley__sched_stop(struct sley__sched *sched);
+
+/* Suspends the running task, which has begun a wait or put itself in a queue, and runs something
+ * else. Returns when the task has been resumed, perhaps on another worker. */
+void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task);
+
+/* Appends a ready task to the worker's queue, or to the shared one if that is full. The owner.
+ * Then somebody idle must be told: sley__sched_notify. */
+void sley__worker_push(struct sley__worker *worker, struct sley_task *task);
+
+/* --- search.c ------------------------------------------------------------------------------- */
+
+/* The next ready task that this worker can have without asking the other workers, or NULL. Owner.
+ */
+struct sley_task *sley__worker_next(struct sley__worker *worker);
+
+/* The next ready task, however long it takes; NULL once the workers are to stop. Owner, outside of
+ * tasks. */
+struct sley_task *sley__worker_find(struct sley__worker *worker);
+
+/* Wakes an idle worker if work would otherwise wait. After each push. Any thread. */
+void sley__sched_wake_one(struct sley__sched *sched, unsigned near);
+
+static inline void sley__sched_notify(struct sley__sched *sched, unsigned near)
+{
+    if (sley__idle_should_wake(&sched->idle))
+        sley__sched_wake_one(sched, near);
+}
+
+/* --- poll.c --------------------------------------------------------------------------------- */
+
+/* Fires the timers that are due on `wheel` at `now`; how many tasks became ready (in the worker's
+ * own queue). The owner of `worker`, whose wheel it need not be. */
+size_t sley__worker_fire(struct sley__worker *worker, struct sley__wheel *wheel, int64_t now);
+
+/* Reads the clock, fires own timers, drains events. True if a task may have become ready. Owner. */
+bool sley__worker_poll(struct sley__worker *worker);
+
+/* The last worker that goes to sleep leaves the events to the watcher; a waking one takes over. */
+void sley__sched_arm(struct sley__sched *sched);
+void sley__sched_disarm(struct sley__sched *sched);
+
+/* --- spawn.c -------------------------------------------------------------------------------- */
+
+/* The task function has returned `result`. Owner. */
+void sley__worker_finish(struct sley__worker *worker, struct sley_task *task, int result);
+
+/* Frees an ended task from wherever the caller is. */
+void sley__sched_free_task(struct sley__sched *sched, struct sley_task *task);
+
+/* Tasks that have not ended; exact if nobody spawns. Any thread. */
+uint64_t sley__sched_live(struct sley__sched *sched);
+
+/* When closing: tells whoever waits for the last task if this was it. Any thread. */
+void sley__sched_check_drained(struct sley__sched *sched);
+
+/* Spawns into the scheduler from anywhere; contract of sley_runtime_spawn(). */
+int sley__sched_spawn(struct sley__sched *sched, sley_task_fn *fn, void *arg,
+                      const struct sley_task_options *options, struct sley_task **out,
+                      const char *site);
+
+/* --- wait.c --------------------------------------------------------------------------------- */
+
+/* Makes a task ready whose wait the caller has ended. Any thread. `first`: it may overtake. */
+void sley__sched_ready(struct sley_task *task, bool first);
+
+/* Cancels every task, in two passes with one heavy fence. Any thread. */
+void sley__sched_cancel_all(struct sley__sched *sched, const char *reason);
+
+#endif
