@@ -182,7 +182,7 @@ static int apply_mask(struct sley_topology *t, const struct sley__topology_input
     }
     if (error)
         return error;
-    t->pins = t->this_system && t->affinity && !hwloc_bitmap_iszero(usable);
+    t->pins = t->affinity && !hwloc_bitmap_iszero(usable);
     if (hwloc_bitmap_iszero(usable) &&
         hwloc_bitmap_copy(usable, hwloc_topology_get_topology_cpuset(tree)))
         return SLEY_ENOMEM;
@@ -282,8 +282,6 @@ static int parse_workers(const char *text)
 {
     int value = 0;
 
-    if (!*text)
-        return SLEY_EINVAL;
     for (; *text; text++) {
         if (*text < '0' || *text > '9')
             return SLEY_EINVAL;

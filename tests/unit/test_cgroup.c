@@ -180,6 +180,8 @@ Test(cgroup, v2_odd_contents_are_no_limit)
 
 Test(cgroup, v2_huge_quota_does_not_wrap)
 {
+    simple_v2("4294967297 1");
+    expect(UINT32_MAX, "/sys/fs/cgroup/app/cpu.max");
     simple_v2("9223372036854775807 1");
     expect(UINT32_MAX, "/sys/fs/cgroup/app/cpu.max");
 }
@@ -277,7 +279,7 @@ Test(cgroup, v1_quota_without_period)
 
 Test(cgroup, v1_only_the_cpu_controller_counts)
 {
-    own_group("5:cpuset:/set\n4:cpuacct:/acct\n3:cpu:/app\n2:memory:/mem\n");
+    own_group("7:cpuset:/set\n6:cpu:/app\n5:cpuacct:/acct\n4:cpuset:/set\n2:memory:/mem\n");
     mounts("30 31 0:27 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n" MOUNT_V1);
     put_v1("/set", "100000", "100000");
     put_v1("/acct", "100000", "100000");
