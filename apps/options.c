@@ -46,7 +46,7 @@ static int find_letter(const struct opt *table, char letter)
 }
 
 /* The word after the option is its value, even if it begins with a dash. */
-static bool take_word(struct opt_scan *scan, const char **value)
+static bool take_word(struct opt_scan *scan, char **value)
 {
     if (scan->index >= scan->argc)
         return false;
@@ -54,10 +54,10 @@ static bool take_word(struct opt_scan *scan, const char **value)
     return true;
 }
 
-static int next_long(struct opt_scan *scan, const char *word, const char **value)
+static int next_long(struct opt_scan *scan, char *word, char **value)
 {
     size_t length = strcspn(word, "=");
-    const char *given = word[length] == '=' ? word + length + 1 : NULL;
+    char *given = word[length] == '=' ? word + length + 1 : NULL;
     int found = find_name(scan->table, word, length);
 
     if (found < 0) {
@@ -76,7 +76,7 @@ static int next_long(struct opt_scan *scan, const char *word, const char **value
     return found;
 }
 
-static int next_letter(struct opt_scan *scan, const char **value)
+static int next_letter(struct opt_scan *scan, char **value)
 {
     char letter = *scan->flags++;
     int found = find_letter(scan->table, letter);
@@ -98,9 +98,9 @@ static int next_letter(struct opt_scan *scan, const char **value)
     return found;
 }
 
-int opt_next(struct opt_scan *scan, const char **value)
+int opt_next(struct opt_scan *scan, char **value)
 {
-    const char *word;
+    char *word;
 
     if (scan->flags && *scan->flags)
         return next_letter(scan, value);

@@ -44,12 +44,12 @@ struct opt_scan {
     char **argv; /* without the program's name */
     int index;
     bool only_arguments;
-    const char *flags; /* what is left of a word such as -vv */
+    char *flags; /* what is left of a word such as -vv */
 };
 
 /* The next option's index in the table, or one of the above; its value, or the argument, goes to
  * *value. */
-int opt_next(struct opt_scan *scan, const char **value);
+int opt_next(struct opt_scan *scan, char **value);
 
 /* Values. Each prints what is wrong and with which option, and returns false, unless `text` as a
  * whole is such a number within its limits.

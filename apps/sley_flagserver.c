@@ -187,7 +187,7 @@ static bool take_option(const struct opt_scan *scan, struct setup *setup, int op
 static bool read_command_line(int argc, char **argv, struct setup *setup, int *status)
 {
     struct opt_scan scan = {.program = PROGRAM, .table = table, .argc = argc - 1, .argv = argv + 1};
-    const char *value;
+    char *value;
     int option;
 
     *status = EXIT_USAGE;
@@ -275,12 +275,12 @@ static int stop_server(void *server)
 static void stop_servers(struct program *program)
 {
     struct sley_task *tasks[MAX_SERVERS];
-    int64_t before = sley_deadline_set(sley_after(GRACE));
+    int64_t before = sley_deadline_narrow(sley_after(GRACE));
 
     for (size_t i = 0; i < program->setup.count; i++)
         if (sley_spawn(stop_server, program->servers[i], NULL, &tasks[i]) != 0)
             tasks[i] = NULL;
-    sley_deadline_set(before);
+    sley_deadline_restore(before);
     for (size_t i = 0; i < program->setup.count; i++)
         if (tasks[i])
             sley_join(tasks[i], NULL);
