@@ -95,8 +95,9 @@ struct sley_http_options {
 /* Makes a client. No connection is opened yet.
  *   options  NULL for all defaults
  *   out      receives it; untouched on failure
- * Returns 0, or SLEY_ENOMEM, SLEY_EMFILE, SLEY_ENFILE, SLEY_EAGAIN (the I/O thread could not be
- * started), SLEY_ENOTASK. From a task. May park. Since 0.1. */
+ * Returns 0, or SLEY_EINVAL (a line break in the user agent), SLEY_ENOMEM, SLEY_EMFILE, SLEY_ENFILE,
+ * SLEY_EAGAIN (the I/O thread could not be started), SLEY_ECANCELED, SLEY_ETIMEDOUT, SLEY_ENOTASK.
+ * From a task. May park. Since 0.1. */
 SLEY_EXPORT int sley_http_client_new(const struct sley_http_client_options *options,
                                      struct sley_http_client **out);
 

@@ -1,0 +1,409 @@
+/*
+ * http_client_loop.c: the half of the HTTP client that lives on the I/O thread.
+ *
+ * One multi handle per client. Everything that happens (a transfer handed in, events of sockets,
+ * curl's timer) only makes curl move and asks for the client's turn at the end of the round. There,
+ * in this order: curl's own timer if it is due (a new transfer is started by it, so 64 that came in
+ * together are started by one call), the transfers that have ended, the tasks that have something
+ * to hear, the sockets whose interest has changed. A small file costs one submission, one event,
+ * one wake-up, and those are shared with all others of the same round.
+ *
+ * A task is told when its transfer has ended, or, with a sink, when there is data; at the end of
+ * the round, because the end of a small body is nearly always in the same round as its beginning.
+ *
+ * Idle timeouts are ours: curl's "low speed" limit knows only whole seconds. A transfer notes when
+ * it last heard something, which is an assignment; one timer per client looks after the earliest
+ * limit that may have passed. Its scan is linear in the transfers that run, but it runs at most
+ * once per limit.
+ */
+#include "http_client_impl.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "platform.h"
+
+enum {
+    KICKS = 4,   /* turns of curl's timer in one round */
+    BATCHES = 4, /* of 128 events, in one round */
+};
+
+/* --- the end of a transfer ------------------------------------------------------------------- */
+
+/* Hands the response to its task and gives up the loop's half of it. */
+static void end(struct sley_http_response *response, enum sley__http_end why, CURLcode code)
+{
+    struct sley_http_client *client = response->client;
+
+    curl_multi_remove_handle(client->multi, response->easy);
+    response->active = false;
+    list_remove(&response->active_link);
+    list_remove(&response->dirty_link);
+    if (response->end == SLEY__HTTP_BY_CURL)
+        response->end = why;
+    response->code = code;
+
+    sley__lock_acquire(&response->lock);
+    response->done = true;
+    if (response->waiting)
+        sley__loop_wake(client->loop, response->waker, 0);
+    response->waiting = false;
+    sley__lock_release(&response->lock);
+    sley__http_response_unref(response);
+}
+
+static struct sley_http_response *response_of(CURL *easy)
+{
+    char *response;
+
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &response);
+    return (struct sley_http_response *)(void *)response;
+}
+
+static void collect_ended(struct sley_http_client *client)
+{
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(client->multi, &left)))
+        if (message->msg == CURLMSG_DONE)
+            end(response_of(message->easy_handle), SLEY__HTTP_BY_CURL, message->data.result);
+}
+
+/* --- the round ------------------------------------------------------------------------------- */
+
+static void turn_soon(struct sley_http_client *client)
+{
+    sley__loop_defer(client->loop, &client->round);
+}
+
+void sley__http_loop_tell(struct sley_http_response *response)
+{
+    if (!list_linked(&response->dirty_link))
+        list_push_back(&response->client->dirty, &response->dirty_link);
+    turn_soon(response->client);
+}
+
+static void tell_tasks(struct sley_http_client *client)
+{
+    struct list *link;
+
+    while ((link = list_pop_front(&client->dirty))) {
+        struct sley_http_response *response =
+            container_of(link, struct sley_http_response, dirty_link);
+
+        sley__lock_acquire(&response->lock);
+        if (response->waiting)
+            sley__loop_wake(client->loop, response->waker, 0);
+        response->waiting = false;
+        sley__lock_release(&response->lock);
+    }
+}
+
+static void on_timer(uv_timer_t *handle)
+{
+    struct sley_http_client *client = handle->data;
+
+    client->kick = true;
+    turn_soon(client);
+}
+
+static void take_turn(struct sley__deferred *deferred)
+{
+    struct sley_http_client *client = container_of(deferred, struct sley_http_client, round);
+    int running;
+
+    if (client->closing)
+        return;
+    for (int i = 0; i < KICKS && client->kick; i++) {
+        client->kick = false;
+        curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
+    if (client->kick)
+        uv_timer_start(&client->timer, on_timer, 0, 0);
+    collect_ended(client);
+    tell_tasks(client);
+    sley__http_sockets_sync(&client->sockets);
+}
+
+static void on_events(uv_poll_t *handle, int status UNUSED, int what UNUSED)
+{
+    struct sley_http_client *client = handle->data;
+    struct sley__http_event events[128];
+    bool more = true;
+    int running;
+
+    for (int batch = 0; batch < BATCHES && more; batch++) {
+        int count = sley__http_sockets_events(&client->sockets, events, &more);
+
+        for (int i = 0; i < count; i++)
+            curl_multi_socket_action(client->multi, events[i].fd, events[i].bits, &running);
+    }
+    turn_soon(client);
+}
+
+/* curl: call me after so many milliseconds; -1: never. */
+static int set_timer(CURLM *multi UNUSED, long timeout, void *arg)
+{
+    struct sley_http_client *client = arg;
+
+    client->kick = timeout == 0;
+    if (client->closing)
+        return 0;
+    if (timeout > 0)
+        uv_timer_start(&client->timer, on_timer, (uint64_t)timeout, 0);
+    else
+        uv_timer_stop(&client->timer);
+    if (client->kick)
+        turn_soon(client);
+    return 0;
+}
+
+static int set_interest(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg,
+                        void *assigned UNUSED)
+{
+    struct sley_http_client *client = arg;
+
+    turn_soon(client);
+    return sley__http_sockets_want(&client->sockets, fd, what) ? 0 : -1;
+}
+
+/* --- idle timeouts --------------------------------------------------------------------------- */
+
+static uint64_t idle_ms(const struct sley_http_response *response)
+{
+    return (uint64_t)response->idle_timeout / 1000000;
+}
+
+static void on_idle_timer(uv_timer_t *handle);
+
+static void watch_idle(struct sley_http_client *client, uint64_t due)
+{
+    uint64_t now = uv_now(&client->loop->uv);
+
+    if (due >= client->idle_due)
+        return;
+    client->idle_due = due;
+    uv_timer_start(&client->idle_timer, on_idle_timer, due > now ? due - now : 0, 0);
+}
+
+void sley__http_loop_started(struct sley_http_response *response)
+{
+    response->started = true;
+    response->last_heard = uv_now(&response->client->loop->uv);
+    if (response->idle_timeout > 0)
+        watch_idle(response->client, response->last_heard + idle_ms(response));
+}
+
+/* Whether something moved since the last look that on_body and on_header have not seen: the request
+ * is still being sent, or its task holds it up. */
+static bool moves(struct sley_http_response *response)
+{
+    curl_off_t uploaded = 0;
+    bool moved;
+
+    curl_easy_getinfo(response->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+    moved = uploaded != response->uploaded;
+    response->uploaded = uploaded;
+    sley__lock_acquire(&response->lock);
+    moved |= response->paused;
+    sley__lock_release(&response->lock);
+    return moved;
+}
+
+/* When its limit passes, or 0 if it has. */
+static uint64_t idle_until(struct sley_http_response *response, uint64_t now)
+{
+    if (now < response->last_heard + idle_ms(response))
+        return response->last_heard + idle_ms(response);
+    if (!moves(response))
+        return 0;
+    response->last_heard = now;
+    return now + idle_ms(response);
+}
+
+static void on_idle_timer(uv_timer_t *handle)
+{
+    struct sley_http_client *client = handle->data;
+    uint64_t now = uv_now(&client->loop->uv), earliest = UINT64_MAX;
+    struct list *next;
+
+    client->idle_due = UINT64_MAX;
+    for (struct list *link = client->active.next; link != &client->active; link = next) {
+        struct sley_http_response *response =
+            container_of(link, struct sley_http_response, active_link);
+        uint64_t until;
+
+        next = link->next;
+        if (!response->started || response->idle_timeout <= 0)
+            continue;
+        until = idle_until(response, now);
+        if (!until)
+            end(response, SLEY__HTTP_IDLE, CURLE_OPERATION_TIMEDOUT);
+        else if (until < earliest)
+            earliest = until;
+    }
+    if (earliest != UINT64_MAX)
+        watch_idle(client, earliest);
+}
+
+/* --- what tasks hand in ---------------------------------------------------------------------- */
+
+void sley__http_loop_submit(struct sley__inbox_node *node)
+{
+    struct sley_http_response *response =
+        container_of(node, struct sley_http_response, submit_node);
+    struct sley_http_client *client = response->client;
+
+    response->active = true;
+    list_push_back(&client->active, &response->active_link);
+    if (client->closing)
+        end(response, SLEY__HTTP_SHUT_DOWN, CURLE_OK);
+    else if (curl_multi_add_handle(client->multi, response->easy) != CURLM_OK)
+        end(response, SLEY__HTTP_NO_MEMORY, CURLE_OUT_OF_MEMORY);
+    else
+        turn_soon(client);
+}
+
+/* The task has left; its half of the response came with the node. */
+void sley__http_loop_cancel(struct sley__inbox_node *node)
+{
+    struct sley_http_response *response =
+        container_of(node, struct sley_http_response, cancel_node);
+
+    if (response->active)
+        end(response, SLEY__HTTP_BY_CURL, CURLE_ABORTED_BY_CALLBACK);
+    turn_soon(response->client);
+    sley__http_response_unref(response);
+}
+
+void sley__http_loop_resume(struct sley__inbox_node *node)
+{
+    struct sley_http_response *response =
+        container_of(node, struct sley_http_response, resume_node);
+
+    sley__lock_acquire(&response->lock);
+    response->resuming = false;
+    sley__lock_release(&response->lock);
+    if (response->active) {
+        response->last_heard = uv_now(&response->client->loop->uv);
+        curl_easy_pause(response->easy, CURLPAUSE_CONT);
+        turn_soon(response->client);
+    }
+    sley__http_response_unref(response);
+}
+
+/* --- start and end of a client --------------------------------------------------------------- */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct sley_http_client *client = handle->data;
+
+    if (--client->handles == 0)
+        sley__http_client_unref(client);
+}
+
+static void close_client(struct sley__resident *resident)
+{
+    struct sley_http_client *client = container_of(resident, struct sley_http_client, resident);
+
+    if (client->closing)
+        return;
+    client->closing = true;
+    sley__loop_leave(resident);
+    while (!list_empty(&client->active))
+        end(container_of(client->active.next, struct sley_http_response, active_link),
+            SLEY__HTTP_SHUT_DOWN, CURLE_OK);
+    list_remove(&client->round.link);
+    curl_multi_cleanup(client->multi);
+    uv_close((uv_handle_t *)&client->poll, on_closed);
+    uv_close((uv_handle_t *)&client->timer, on_closed);
+    uv_close((uv_handle_t *)&client->idle_timer, on_closed);
+    sley__http_sockets_close(&client->sockets);
+}
+
+/* From the owner, whose half of the client comes with the node. */
+void sley__http_loop_close(struct sley__inbox_node *node)
+{
+    struct sley_http_client *client = container_of(node, struct sley_http_client, close_node);
+
+    close_client(&client->resident);
+    sley__http_client_unref(client);
+}
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static CURLcode curl_started;
+
+/* libcurl's own state is the process's, not a runtime's; it is never given back, since the program
+ * may use libcurl for itself. */
+static void start_curl(void)
+{
+    curl_started = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static void configure_multi(struct sley_http_client *client)
+{
+    CURLM *multi = client->multi;
+    const struct sley_http_client_options *options = &client->options;
+
+    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, set_interest);
+    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client);
+    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
+    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client);
+    curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)options->max_host_connections);
+    curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)options->max_connections);
+    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)options->max_idle_connections);
+}
+
+static int open_handles(struct sley_http_client *client)
+{
+    uv_loop_t *uv = &client->loop->uv;
+    int error = uv_poll_init(uv, &client->poll, client->sockets.set);
+
+    if (error)
+        return error;
+    uv_timer_init(uv, &client->timer);
+    uv_timer_init(uv, &client->idle_timer);
+    client->poll.data = client->timer.data = client->idle_timer.data = client;
+    client->handles = 3;
+    client->idle_due = UINT64_MAX;
+    uv_poll_start(&client->poll, UV_READABLE, on_events);
+    return 0;
+}
+
+static int open_client(struct sley_http_client *client)
+{
+    int error;
+
+    pthread_once(&curl_once, start_curl);
+    if (curl_started != CURLE_OK)
+        return SLEY_ENOMEM;
+    error = sley__http_sockets_open(&client->sockets);
+    if (error)
+        return error;
+    client->multi = curl_multi_init();
+    error = client->multi ? open_handles(client) : SLEY_ENOMEM;
+    if (error) {
+        curl_multi_cleanup(client->multi);
+        client->multi = NULL;
+        sley__http_sockets_close(&client->sockets);
+        return error;
+    }
+    configure_multi(client);
+    list_init(&client->active);
+    list_init(&client->dirty);
+    list_init(&client->round.link);
+    client->round.run = take_turn;
+    client->resident.close = close_client;
+    sley__loop_enter(client->loop, &client->resident);
+    return 0;
+}
+
+void sley__http_loop_open(struct sley__inbox_node *node)
+{
+    struct sley__request *request = container_of(node, struct sley__request, node);
+    struct sley__http_opening *opening = container_of(request, struct sley__http_opening, request);
+
+    sley__request_finish(request, open_client(opening->client));
+}
