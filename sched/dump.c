@@ -69,19 +69,21 @@ static int dump_task(struct sley_task *task, void *arg)
 static int dump_worker(struct dump *dump, const struct sley_runtime *runtime, unsigned index)
 {
     const struct sley__sched *sched = &runtime->sched;
+    struct sley__worker *worker = &sched->workers[index];
     struct sley_worker_stats stats;
     bool asleep = load_relaxed(&sched->idle.sleepers[index / 64]) >> index % 64 & 1;
     char line[256];
     int length;
 
     sley_runtime_stats(runtime, index, &stats);
-    length = snprintf(line, sizeof line,
-                      "worker %u: %s, %u queued, %llu tasks, %llu switches, %llu steals, "
-                      "%llu sleeps\n",
-                      index, asleep ? "asleep" : "awake",
-                      sley__deque_size(&sched->workers[index].deque, NULL),
-                      (unsigned long long)stats.tasks_run, (unsigned long long)stats.switches,
-                      (unsigned long long)stats.steals, (unsigned long long)stats.sleeps);
+    length =
+        snprintf(line, sizeof line,
+                 "worker %u: %s, %u queued, %llu tasks, %llu switches, %llu steals, "
+                 "%llu sleeps\n",
+                 index, asleep ? "asleep" : "awake",
+                 sley__deque_size(&worker->spawned, NULL) + sley__deque_size(&worker->woken, NULL),
+                 (unsigned long long)stats.tasks_run, (unsigned long long)stats.switches,
+                 (unsigned long long)stats.steals, (unsigned long long)stats.sleeps);
     return emit(dump, line, (size_t)length);
 }
 

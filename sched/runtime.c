@@ -49,6 +49,7 @@ static void init_worker(struct sley_runtime *runtime, unsigned index)
     worker->index = index;
     worker->ticks_left = SLEY__POLL_INTERVAL;
     worker->lifo_left = SLEY__LIFO_BUDGET;
+    worker->woken_left = SLEY__WOKEN_BUDGET;
     worker->budget = SLEY__OPERATION_BUDGET;
     worker->next_id = index + 1;
     worker->now = sley__clock_now();
@@ -57,8 +58,8 @@ static void init_worker(struct sley_runtime *runtime, unsigned index)
     worker->cpu = runtime->pinned ? sley_topology_cpu(runtime->topology, index) : UINT_MAX;
     worker->wake_cost = SLEY_MICROSECONDS(40); /* until it has been learnt */
     worker->spin_credit = 1;
-    worker->lone_victim = UINT_MAX;
-    sley__deque_init(&worker->deque);
+    sley__deque_init(&worker->spawned);
+    sley__deque_init(&worker->woken);
     sley__wheel_init(&worker->wheel, worker->now);
     sley__parker_init(&worker->parker);
 }

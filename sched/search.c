@@ -1,9 +1,17 @@
 /*
  * search.c: finding work, and going to sleep when there is none.
  *
- * The order in which a worker looks: the task just woken, its own queue, the shared queue; then,
- * outside of tasks, timers and events, the other workers' queues, nearest first. Every 61 ticks
- * the shared queue, timers and events come first, so that local work cannot starve them.
+ * A worker has two queues. Tasks that have run and were woken go in order, because somebody waits
+ * for their answer. Tasks that have not run go youngest first, and thieves take the oldest: a tree
+ * of tasks is then walked depth first, with a handful of stacks, where first-in-first-out would
+ * have a whole level of it alive at once (skynet's million leaves keep 111,111 parents parked and
+ * each needs a page; depth first it is 60), and a parent that joins its children finds them all
+ * done after one park. Woken tasks go first, but after 8 of them a spawned one has its turn.
+ *
+ * The order in which a worker looks: the task just woken (it overtakes, up to 8 times in a row),
+ * woken tasks, spawned tasks, the shared queue; then, outside of tasks, timers and events, the
+ * other workers' queues, nearest first. Every 61 ticks the shared queue, timers, events and the
+ * oldest spawned task come first, so that nothing starves.
  *
  * Stealing one single task is delayed: that task has usually just been woken by the victim's
  * running task, which is about to park and run it with warm caches. A thief takes it only when it
@@ -62,10 +70,20 @@ static NOINLINE struct sley_task *maintain(struct sley__worker *worker)
     worker->ticks_left = SLEY__POLL_INTERVAL;
     sley__worker_poll(worker);
     if (!sley__inject_size(&sched->inject))
-        return NULL;
+        return sley__deque_take(&worker->spawned);
     task = sley__inject_take(&sched->inject, 1, &n);
     sley__count(worker->counters.injected, n);
     return task;
+}
+
+/* The youngest woken task, if it was woken just now and has budget. Owner. */
+static inline struct sley_task *take_overtaking(struct sley__worker *worker)
+{
+    worker->lifo = false;
+    if (!worker->lifo_left)
+        return NULL;
+    worker->lifo_left--;
+    return sley__deque_take_tail(&worker->woken);
 }
 
 struct sley_task *sley__worker_next(struct sley__worker *worker)
@@ -74,15 +92,16 @@ struct sley_task *sley__worker_next(struct sley__worker *worker)
 
     if (unlikely(--worker->ticks_left == 0) && (task = maintain(worker)))
         return task;
-    if (worker->lifo) {
-        worker->lifo = false;
-        if (worker->lifo_left && (task = sley__deque_take_tail(&worker->deque))) {
-            worker->lifo_left--;
-            return task;
-        }
-    }
+    if (worker->lifo && (task = take_overtaking(worker)))
+        return task;
     worker->lifo_left = SLEY__LIFO_BUDGET;
-    if (likely((task = sley__deque_take(&worker->deque)) != NULL))
+    if (likely(worker->woken_left) && (task = sley__deque_take(&worker->woken))) {
+        worker->woken_left--;
+        return task;
+    }
+    worker->woken_left = SLEY__WOKEN_BUDGET;
+    if ((task = sley__deque_take_tail(&worker->spawned)) ||
+        (task = sley__deque_take(&worker->woken)))
         return task;
     if (sley__inject_size(&worker->sched->inject))
         return take_shared(worker);
@@ -91,11 +110,12 @@ struct sley_task *sley__worker_next(struct sley__worker *worker)
 
 /* --- stealing ------------------------------------------------------------------------------- */
 
-/* Whether the single task in the victim's queue has been there long enough. Owner of worker. */
-static bool lone_task_is_ripe(struct sley__worker *worker, unsigned victim, uint64_t stamp)
+/* Whether the single task in a queue has been there long enough. Owner of worker. */
+static bool lone_task_is_ripe(struct sley__worker *worker, struct sley__deque *queue,
+                              uint64_t stamp)
 {
-    if (worker->lone_victim != victim || worker->lone_stamp != stamp) {
-        worker->lone_victim = victim;
+    if (worker->lone_queue != queue || worker->lone_stamp != stamp) {
+        worker->lone_queue = queue;
         worker->lone_stamp = stamp;
         worker->lone_since = sley__clock_now();
         return false;
@@ -103,20 +123,20 @@ static bool lone_task_is_ripe(struct sley__worker *worker, unsigned victim, uint
     return sley__clock_now() - worker->lone_since >= LONE_DELAY;
 }
 
-static struct sley_task *steal_from(struct sley__worker *worker, unsigned victim)
+/* Half of `victim`, to the same kind of queue; the oldest is returned. Owner of worker. */
+static struct sley_task *steal_from(struct sley__worker *worker, struct sley__deque *victim)
 {
-    struct sley__deque *queue = &worker->sched->workers[victim].deque;
     struct sley_task *stolen[SLEY__STEAL_MAX];
     uint64_t stamp;
-    unsigned size = sley__deque_size(queue, &stamp), n, i;
+    unsigned size = sley__deque_size(victim, &stamp), n, i;
 
     if (size == 0 || (size == 1 && !lone_task_is_ripe(worker, victim, stamp)))
         return NULL;
-    n = sley__deque_steal(queue, stolen);
+    n = sley__deque_steal(victim, stolen);
     if (n == 0)
         return NULL;
     for (i = 0; i < n; i++)
-        __builtin_prefetch(stolen[i]);
+        __builtin_prefetch(stolen[i], 1);
     for (i = 1; i < n; i++)
         sley__worker_push(worker, stolen[i]);
     sley__count(worker->counters.steals, 1);
@@ -130,9 +150,11 @@ static struct sley_task *steal(struct sley__worker *worker)
     unsigned i, others = worker->sched->worker_count - 1;
 
     for (i = 0; i < others; i++) {
-        struct sley_task *task = steal_from(worker, worker->victims[i]);
+        struct sley__worker *victim = &worker->sched->workers[worker->victims[i]];
+        struct sley_task *task;
 
-        if (task)
+        if ((task = steal_from(worker, &victim->spawned)) ||
+            (task = steal_from(worker, &victim->woken)))
             return task;
     }
     return NULL;
@@ -208,7 +230,8 @@ static bool work_anywhere(struct sley__worker *worker)
     if (load_acquire(&sched->stopping) || sley__inject_size(&sched->inject))
         return true;
     for (i = 0; i < sched->worker_count; i++)
-        if (sley__deque_size(&sched->workers[i].deque, NULL))
+        if (sley__deque_size(&sched->workers[i].spawned, NULL) ||
+            sley__deque_size(&sched->workers[i].woken, NULL))
             return true;
     return false;
 }
@@ -294,7 +317,10 @@ struct sley_task *sley__worker_find(struct sley__worker *worker)
             break;
         if (load_relaxed(&worker->sched->stopping))
             return NULL;
-        go_to_sleep(worker, &since);
+        /* Pages of stacks that nobody has needed: given back bit by bit, looking for work between.
+         */
+        if (!sley__stack_trim(&worker->sched->stacks))
+            go_to_sleep(worker, &since);
     }
     if (since)
         learn_gap(worker, since);

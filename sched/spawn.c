@@ -160,8 +160,7 @@ static int submit(struct sley__sched *sched, struct sley__worker *worker, struct
     if (out)
         *out = task;
     if (likely(worker != NULL)) {
-        worker->lifo = false;
-        sley__worker_push(worker, task);
+        sley__worker_push_spawned(worker, task);
         sley__sched_notify(sched, worker->index);
         return 0;
     }

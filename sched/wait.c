@@ -18,7 +18,7 @@ void sley__sched_ready(struct sley_task *task, bool first)
     struct sley__sched *sched = task->worker->sched;
 
     if (worker && worker->sched == sched) {
-        sley__worker_push(worker, task);
+        sley__worker_push_woken(worker, task);
         worker->lifo = first;
         sley__sched_notify(sched, worker->index);
         return;
@@ -72,7 +72,7 @@ void sley__wake_batch_flush(struct sley__wake_batch *batch)
     if (worker && worker->sched == sched) {
         for (; task; task = next) {
             next = task->next;
-            sley__worker_push(worker, task);
+            sley__worker_push_woken(worker, task);
         }
         worker->lifo = false;
         sley__sched_notify(sched, worker->index);
@@ -231,7 +231,7 @@ static void yield(struct sley__worker *worker, struct sley_task *task)
 {
     worker->lifo = false;
     worker->budget = SLEY__OPERATION_BUDGET;
-    sley__worker_push(worker, task);
+    sley__worker_push_woken(worker, task);
     sley__worker_suspend(worker, task);
 }
 

@@ -49,13 +49,13 @@ static NOINLINE int *own_errno(void)
 
 /* --- queue ---------------------------------------------------------------------------------- */
 
-/* The queue is full: its older half and then `task` go to the shared queue. Owner. */
-static NOINLINE void overflow(struct sley__worker *worker, struct sley_task *task)
+void sley__worker_overflow(struct sley__worker *worker, struct sley__deque *queue,
+                           struct sley_task *task)
 {
     struct sley_task *first = NULL, *last = NULL, *moved;
     size_t n = 0;
 
-    while (n < SLEY__DEQUE_SIZE / 2 && (moved = sley__deque_take(&worker->deque))) {
+    while (n < SLEY__DEQUE_SIZE / 2 && (moved = sley__deque_take(queue))) {
         if (last)
             last->next = moved;
         else
@@ -69,12 +69,6 @@ static NOINLINE void overflow(struct sley__worker *worker, struct sley_task *tas
         first = task;
     sley__count(worker->counters.overflows, 1);
     sley__inject_push(&worker->sched->inject, first, task, n + 1);
-}
-
-void sley__worker_push(struct sley__worker *worker, struct sley_task *task)
-{
-    if (unlikely(!sley__deque_push(&worker->deque, task)))
-        overflow(worker, task);
 }
 
 /* --- switching ------------------------------------------------------------------------------ */
@@ -152,7 +146,7 @@ void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task)
     struct sley_task *next;
 
     check(worker->current == task && task->stack == stack);
-    if (unlikely(worker->sched->stacks.canaries))
+    if (unlikely(load_relaxed(&worker->sched->stacks.canaries)))
         sley__stack_check(stack);
     next = sley__worker_next(worker);
     if (next == task)

@@ -27,9 +27,13 @@
  * A prime, so that it does not fall into step with a program's own cycles (Go's choice too). */
 #define SLEY__POLL_INTERVAL 61
 
-/* How often in a row the youngest task may go first. More would let two tasks that wake each other
- * keep the rest of the queue waiting. */
+/* How often in a row the task just woken may overtake. More would let two tasks that wake each
+ * other keep the rest of the queue waiting. */
 #define SLEY__LIFO_BUDGET 8
+
+/* How many woken tasks may go before a spawned one, so that a task that yields in a loop until its
+ * child has done something gives the child a chance. */
+#define SLEY__WOKEN_BUDGET 8
 
 /* Operations that succeed without parking before the slice ends (Tokio's number). */
 #define SLEY__OPERATION_BUDGET 128
@@ -59,11 +63,12 @@ struct sley__worker {
     struct sley_task *handoff;            /* new task for the loop that starts on a fresh stack */
     unsigned ticks_left;                  /* to the next sley__worker_maintain */
     unsigned lifo_left;                   /* budget */
-    bool lifo;                            /* the youngest task was just woken: take it first */
-    bool searching;                       /* counted in idle.state */
-    int budget;                           /* operations left that need not park; sley__wait_spend */
-    unsigned index;                       /* constant */
-    unsigned stack_credit;                /* stacks promised and not used by a live task */
+    unsigned woken_left;                  /* how many woken tasks may go before a spawned one */
+    bool lifo;             /* the youngest woken task was just woken: take it first */
+    bool searching;        /* counted in idle.state */
+    int budget;            /* operations left that need not park; sley__wait_spend */
+    unsigned index;        /* constant */
+    unsigned stack_credit; /* stacks promised and not used by a live task */
     uint64_t next_id;
     int64_t now; /* ns: the clock when it was last read */
     struct sley__task_cache tasks;
@@ -79,12 +84,13 @@ struct sley__worker {
     /* Search state: owner only. */
     int64_t wake_cost;    /* ns: what waking this worker costs, smoothed */
     unsigned spin_credit; /* > 0: recent gaps were shorter than a wake-up, spin before sleeping */
-    unsigned lone_victim; /* whose single task was seen, when, and its stamp */
+    struct sley__deque *lone_queue; /* whose single task was seen, its stamp, and when */
     uint64_t lone_stamp;
     int64_t lone_since;
 
     struct sley__worker_counters counters;
-    struct sley__deque deque;
+    struct sley__deque spawned; /* tasks that have not run: youngest first, stolen oldest first */
+    struct sley__deque woken;   /* tasks that have: oldest first */
     struct sley__wheel wheel;
     struct sley__parker parker;
     struct sley__thread thread;
@@ -137,9 +143,31 @@ void sley__sched_stop(struct sley__sched *sched);
  * else. Returns when the task has been resumed, perhaps on another worker. */
 void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task);
 
-/* Appends a ready task to the worker's queue, or to the shared one if that is full. The owner.
- * Then somebody idle must be told: sley__sched_notify. */
-void sley__worker_push(struct sley__worker *worker, struct sley_task *task);
+/* Appends a ready task to one of the worker's queues, or to the shared one if that is full. The
+ * owner. Then somebody idle must be told: sley__sched_notify. */
+void sley__worker_overflow(struct sley__worker *worker, struct sley__deque *queue,
+                           struct sley_task *task);
+
+static inline void sley__worker_push_woken(struct sley__worker *worker, struct sley_task *task)
+{
+    if (unlikely(!sley__deque_push(&worker->woken, task)))
+        sley__worker_overflow(worker, &worker->woken, task);
+}
+
+static inline void sley__worker_push_spawned(struct sley__worker *worker, struct sley_task *task)
+{
+    if (unlikely(!sley__deque_push(&worker->spawned, task)))
+        sley__worker_overflow(worker, &worker->spawned, task);
+}
+
+/* By what it is: a task that has not run has no stack. */
+static inline void sley__worker_push(struct sley__worker *worker, struct sley_task *task)
+{
+    if (task->stack)
+        sley__worker_push_woken(worker, task);
+    else
+        sley__worker_push_spawned(worker, task);
+}
 
 /* --- search.c ------------------------------------------------------------------------------- */
 
