@@ -71,9 +71,6 @@ void sley__thread_join(struct sley__thread *thread);
 void *sley__map(size_t size, size_t align, bool huge);
 void sley__unmap(void *address, size_t size);
 
-/* Gives the pages back; the range reads as zeroes afterwards. Guards inside it survive. */
-void sley__map_discard(void *address, size_t size);
-
 /* How guards can be made here. */
 enum sley__guard_kind {
     SLEY__GUARD_REGION,  /* MADV_GUARD_INSTALL, Linux 6.13: no extra VMA */
@@ -88,14 +85,17 @@ struct sley__range {
     size_t size;
 };
 
-/* Makes every access to the ranges fault. Returns how guards were made (SLEY__GUARD_*; NONE: not
- * all of them were), or a negative SLEY_E*; on failure none, some or all of them may be installed.
- */
+/* Makes every access to the ranges fault. Returns how guards were made (SLEY__GUARD_*), or a
+ * negative SLEY_E*; on failure, and with SLEY__GUARD_NONE, none is there. */
 int sley__guard_install(const struct sley__range *ranges, size_t count);
 
 /* Tells that `count` guards made by mprotect went away with their mapping, so that the budget of
  * VMAs can be used again. */
 void sley__guard_forget(size_t count);
+
+/* Gives the ranges' pages back to the kernel; they read as zeroes afterwards. Guards inside them
+ * survive. */
+void sley__discard(const struct sley__range *ranges, size_t count);
 
 /* Touches the ranges' pages ahead of use, in as few system calls as the kernel allows. A hint. */
 void sley__populate(const struct sley__range *ranges, size_t count);

@@ -47,6 +47,9 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef MADV_GUARD_REMOVE
+#define MADV_GUARD_REMOVE 103
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -232,13 +235,6 @@ void sley__unmap(void *address, size_t size)
     ensure_msg(error == 0, "munmap(%p, %zu) failed", address, size);
 }
 
-void sley__map_discard(void *address, size_t size)
-{
-    int error = madvise(address, size, MADV_DONTNEED);
-
-    ensure_msg(error == 0, "madvise(%p, %zu, DONTNEED) failed", address, size);
-}
-
 /* A range is the kernel's iovec under another name, so a vector of them is handed over as it is:
  * a copy would cost the caller, which may be a task on its last KiB of touched stack, a page. */
 _Static_assert(sizeof(struct sley__range) == sizeof(struct iovec), "ranges are iovecs");
@@ -301,14 +297,18 @@ void sley__guard_forget(size_t count)
  * then the budget was too high, and no more guards are tried. */
 static int guard_by_protect(const struct sley__range *ranges, size_t count)
 {
+    size_t done = 0;
+
     if (!take_protect_budget(count))
         return SLEY__GUARD_NONE;
-    for (size_t i = 0; i < count; i++)
-        if (mprotect(ranges[i].address, ranges[i].size, PROT_NONE) != 0) {
-            store_relaxed(&protect_budget, 0);
-            return SLEY__GUARD_NONE;
-        }
-    return SLEY__GUARD_PROTECT;
+    while (done < count && mprotect(ranges[done].address, ranges[done].size, PROT_NONE) == 0)
+        done++;
+    if (done == count)
+        return SLEY__GUARD_PROTECT;
+    while (done-- > 0)
+        mprotect(ranges[done].address, ranges[done].size, PROT_READ | PROT_WRITE);
+    store_relaxed(&protect_budget, 0);
+    return SLEY__GUARD_NONE;
 }
 
 enum sley__guard_kind sley__guard_support(void)
@@ -323,9 +323,19 @@ int sley__guard_install(const struct sley__range *ranges, size_t count)
 {
     int error = guard_regions ? advise(ranges, count, MADV_GUARD_INSTALL) : -EINVAL;
 
-    if (error == -EINVAL) /* an old kernel, or the program has called mlockall() */
-        return guard_by_protect(ranges, count);
-    return error ? error : SLEY__GUARD_REGION;
+    if (!error)
+        return SLEY__GUARD_REGION;
+    if (guard_regions)
+        advise(ranges, count, MADV_GUARD_REMOVE);
+    /* EINVAL: an old kernel, or the program has called mlockall(). */
+    return error == -EINVAL ? guard_by_protect(ranges, count) : error;
+}
+
+void sley__discard(const struct sley__range *ranges, size_t count)
+{
+    int error = advise(ranges, count, MADV_DONTNEED);
+
+    ensure_msg(error == 0, "madvise(%p, DONTNEED): %s", ranges->address, sley_strerror(error));
 }
 
 void sley__populate(const struct sley__range *ranges, size_t count)
