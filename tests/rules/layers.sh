@@ -30,7 +30,7 @@ place 4 validate runtime_impl runtime dump fault
 declare -A home=(
     [uv.h]='^io/'
     [curl/curl.h]='^io/http_client[a-z_]*\.[ch]$'
-    [microhttpd.h]='^io/http_server[a-z_]*\.[ch]$'
+    [microhttpd.h]='^io/(http_server|httpd)[a-z_]*\.[ch]$'
     [ares.h]='^io/'
     [hwloc.h]='^sched/topology\.c$'
     [stdatomic.h]='^sched/atomic\.h$'
