@@ -9,15 +9,18 @@
  *   late_p99_us  how long after its deadline a task runs again, 99th percentile. While tasks are
  *                still being made the workers are busy, so this is lateness under load.
  *
- * The times come from a fixed seed: all runs sleep the same. --quick sleeps 20,000 times over the
- * same second. Each run has a new process, so all stacks are made within the time.
+ * The times come from a fixed seed: all runs sleep the same. --quick is a fiftieth of it: 20,000
+ * sleeps of 0 to 20 ms, so that as many timers fire per millisecond and the machine is as busy;
+ * spread over a second, the kernel's wake-ups would be most of the cost. Each run has a new
+ * process, so all stacks are made within the time.
  */
 #include <stdlib.h>
 
 #include "harness.h"
 #include "machine.h"
 
-#define LONGEST_NS SLEY_MILLISECONDS(1000)
+/* A task per microsecond of the longest sleep: 1,000,000 for 1000 ms. */
+#define NS_PER_TASK 1000
 
 struct work {
     size_t count;
@@ -71,7 +74,7 @@ static int run(const struct bench_setup *setup, double *values)
     work.tasks = bench_alloc(work.count, sizeof(struct sley_task *));
     work.times = bench_alloc(work.count, sizeof *work.times);
     for (size_t i = 0; i < work.count; i++)
-        work.times[i] = (int64_t)(bench_random(&seed) % (uint64_t)LONGEST_NS);
+        work.times[i] = (int64_t)(bench_random(&seed) % (work.count * NS_PER_TASK));
     int status = bench_on_tasks(setup, parent, &work);
     if (status == 0)
         status = check(&work);
