@@ -37,8 +37,8 @@ struct sley_httpd_request;
 struct sley_httpd_response;
 
 /* Answers one request. Returns 0 to have the response sent; a negative value sends a 500 with no
- * body instead. Runs as a task, concurrently with itself. When the server is stopped, or its client
- * has taken too long, the task is cancelled: calls that park return SLEY_ECANCELED. */
+ * body instead. Runs as a task, concurrently with itself. When the server is freed while it runs,
+ * the task is cancelled: calls that park return SLEY_ECANCELED. */
 typedef int sley_httpd_handler(struct sley_httpd_request *request,
                                struct sley_httpd_response *response, void *arg);
 
@@ -62,7 +62,7 @@ struct sley_httpd_options {
  *   out           receives the server; untouched on failure
  * Returns 0, or SLEY_EINVAL (no handler, or the address is not numeric), SLEY_EADDRINUSE,
  * SLEY_EADDRNOTAVAIL, SLEY_EACCES, SLEY_ENOMEM, SLEY_EMFILE, SLEY_ENFILE, SLEY_EAGAIN (the I/O
- * thread could not be started), SLEY_ENOTASK. From a task. May park. Since 0.1. */
+ * thread could not be started), SLEY_ECANCELED, SLEY_ETIMEDOUT, SLEY_ENOTASK. From a task. May park. Since 0.1. */
 SLEY_EXPORT int sley_httpd_start(sley_httpd_handler *handler, void *arg,
                                  const struct sley_httpd_options *options, struct sley_httpd **out);
 
@@ -71,8 +71,8 @@ SLEY_EXPORT uint16_t sley_httpd_port(const struct sley_httpd *server);
 
 /* Stops it gently: no new connections from here on, idle ones are closed, running handlers may
  * finish. Waits until the last has, or until the calling task is late or cancelled.
- * 0 when all have finished, or SLEY_ECANCELED, SLEY_ETIMEDOUT, SLEY_ENOTASK; sley_httpd_free() is
- * needed after any of them. From a task. Parks. Since 0.1. */
+ * 0 when all have finished and their answers are sent, or SLEY_ECANCELED, SLEY_ETIMEDOUT,
+ * SLEY_ENOMEM, SLEY_ENOTASK; sley_httpd_free() is needed after any of them. From a task. Parks. Since 0.1. */
 SLEY_EXPORT int sley_httpd_stop(struct sley_httpd *server);
 
 /* Stops it at once: handlers that still run are cancelled and waited for, also when the calling
