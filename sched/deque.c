@@ -98,7 +98,8 @@ static bool claim(struct sley__deque *q, uint64_t *from, uint64_t *end)
         return false;
     if (n > SLEY__DEQUE_SIZE)
         n = SLEY__DEQUE_SIZE; /* head and tail were read at different times */
-    *end = *from + (uint64_t)(n + 1) / 2;
+    n = (n + 1) / 2;
+    *end = *from + (uint64_t)(n < SLEY__STEAL_MAX ? n : SLEY__STEAL_MAX);
     store_relaxed(&q->claimed, *end);
     fence_heavy(); /* partner: fence_light in take and take_tail */
     head = load_relaxed(&q->head);

@@ -1,8 +1,8 @@
 /*
  * deque.h: a worker's run queue. Level 2.
  *
- * A ring of 256 slots. The owner pushes at the tail and takes from the head (in order) or from the
- * tail (the task it has just made ready, while its data is in the cache: what other schedulers
+ * A ring of 1,024 slots. The owner pushes at the tail and takes from the head (in order) or from
+ * the tail (the task it has just made ready, while its data is in the cache: what other schedulers
  * keep in a separate LIFO slot is here simply the youngest entry). Thieves take the older half.
  *
  * The owner runs no atomic read-modify-write and no fence: every work-stealing queue with one per
@@ -13,7 +13,7 @@
  * the queue at once.
  *
  *        head           claimed            tail
- *   ------|--- stolen ----|---- ready ------|-------   indexes only grow; slot = index % 256
+ *   ------|--- stolen ----|---- ready ------|-------   indexes only grow; slot = index % size
  *
  * Invariants (asserted by sley__deque_validate, explored by the model):
  *  - Only the owner writes head, tail and slots. Only a thief that holds `steal` writes claimed and
@@ -40,7 +40,7 @@ struct sley_task;
 #ifdef SLEY_HOSTILE
 #define SLEY__DEQUE_SIZE 4
 #else
-#define SLEY__DEQUE_SIZE 256
+#define SLEY__DEQUE_SIZE 1024
 #endif
 #endif
 #define SLEY__DEQUE_MASK (SLEY__DEQUE_SIZE - 1)
@@ -121,7 +121,11 @@ static inline unsigned sley__deque_size(struct sley__deque *q, uint64_t *stamp)
     return n > 0 ? (unsigned)n : 0;
 }
 
+#if SLEY__DEQUE_SIZE < 256
 #define SLEY__STEAL_MAX (SLEY__DEQUE_SIZE / 2)
+#else
+#define SLEY__STEAL_MAX 128 /* 1 KiB of the thief's stack */
+#endif
 
 /* Takes the older half of somebody else's queue, rounded up, at most SLEY__STEAL_MAX, into
  * `stolen`, oldest first; how many. 0 also when another thief is at it. Any thread but the owner.

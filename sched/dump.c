@@ -47,7 +47,7 @@ static int dump_task(struct sley_task *task, void *arg)
     struct dump *dump = arg;
     enum sley__task_state state = sley__task_state(load_acquire(&task->word));
     const char *what = load_relaxed(&task->what);
-    double age = (double)(dump->now - load_relaxed(&task->born)) / 1e9;
+    uint32_t age = (uint32_t)(dump->now >> SLEY__BORN_BITS) - load_relaxed(&task->born);
     char line[512];
     int length;
 
@@ -55,11 +55,12 @@ static int dump_task(struct sley_task *task, void *arg)
         return 0;
     if (state == SLEY__TASK_RUNNING && sley__context_ready(&task->context))
         state = SLEY__TASK_WOKEN; /* has yielded */
-    length = snprintf(line, sizeof line, "task %llu \"%s\" %s%s%s, %.3f s old, spawned at %s%s\n",
+    length = snprintf(line, sizeof line, "task %llu \"%s\" %s%s%s, %.2f s old, spawned at %s%s\n",
                       (unsigned long long)load_relaxed(&task->id), sley__task_name(task),
                       state_names[state], state == SLEY__TASK_WAITING && what ? ": " : "",
-                      state == SLEY__TASK_WAITING && what ? what : "", age > 0 ? age : 0,
-                      sley__task_site(task), load_relaxed(&task->cancelled) ? ", cancelled" : "");
+                      state == SLEY__TASK_WAITING && what ? what : "",
+                      (double)((uint64_t)age << SLEY__BORN_BITS) / 1e9, sley__task_site(task),
+                      load_relaxed(&task->cancelled) ? ", cancelled" : "");
     if (length >= (int)sizeof line)
         length = (int)sizeof line - 1;
     dump->tasks++;

@@ -76,26 +76,32 @@ static NOINLINE struct sley_task *maintain(struct sley__worker *worker)
     return task;
 }
 
-/* The youngest woken task, if it was woken just now and has budget. Owner. */
-static inline struct sley_task *take_overtaking(struct sley__worker *worker)
+/* The youngest woken task, if it was woken just now and has budget; every ninth time it has to wait
+ * for its turn. Owner. */
+static struct sley_task *take_overtaking(struct sley__worker *worker)
 {
     worker->lifo = false;
-    if (!worker->lifo_left)
+    if (!worker->lifo_left) {
+        worker->lifo_left = SLEY__LIFO_BUDGET;
         return NULL;
+    }
     worker->lifo_left--;
     return sley__deque_take_tail(&worker->woken);
 }
 
-struct sley_task *sley__worker_next(struct sley__worker *worker)
+struct sley_task *sley__worker_next_slow(struct sley__worker *worker)
 {
     struct sley_task *task;
 
-    if (unlikely(--worker->ticks_left == 0) && (task = maintain(worker)))
-        return task;
+    if (unlikely(worker->ticks_left <= 1)) {
+        if ((task = maintain(worker)))
+            return task;
+    } else {
+        worker->ticks_left--;
+    }
     if (worker->lifo && (task = take_overtaking(worker)))
         return task;
-    worker->lifo_left = SLEY__LIFO_BUDGET;
-    if (likely(worker->woken_left) && (task = sley__deque_take(&worker->woken))) {
+    if (worker->woken_left && (task = sley__deque_take(&worker->woken))) {
         worker->woken_left--;
         return task;
     }

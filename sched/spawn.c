@@ -59,7 +59,7 @@ static inline void return_stack(struct sley__sched *sched, struct sley__worker *
 /* --- spawn ---------------------------------------------------------------------------------- */
 
 /* Any thread; `worker` NULL: foreign. */
-static struct sley_task *alloc_task(struct sley__sched *sched, struct sley__worker *worker)
+static inline struct sley_task *alloc_task(struct sley__sched *sched, struct sley__worker *worker)
 {
     struct sley_task *task;
 
@@ -71,8 +71,8 @@ static struct sley_task *alloc_task(struct sley__sched *sched, struct sley__work
     return task;
 }
 
-static void free_task(struct sley__sched *sched, struct sley__worker *worker,
-                      struct sley_task *task)
+static inline void free_task(struct sley__sched *sched, struct sley__worker *worker,
+                             struct sley_task *task)
 {
     if (likely(worker != NULL)) {
         sley__task_free(&sched->tasks, &worker->tasks, task);
@@ -84,15 +84,15 @@ static void free_task(struct sley__sched *sched, struct sley__worker *worker,
 }
 
 /* Ids are unique because each worker counts in steps of the number of counters. */
-static void number_task(struct sley__sched *sched, struct sley__worker *worker,
-                        struct sley_task *task)
+static inline void number_task(struct sley__sched *sched, struct sley__worker *worker,
+                               struct sley_task *task)
 {
     uint64_t step = sched->worker_count + 1;
 
     if (likely(worker != NULL)) {
         store_relaxed(&task->id, worker->next_id);
         worker->next_id += step;
-        store_relaxed(&task->born, worker->now);
+        store_relaxed(&task->born, (uint32_t)(worker->now >> SLEY__BORN_BITS));
         task->worker = worker;
         sley__count(worker->counters.spawned, 1);
         return;
@@ -101,7 +101,7 @@ static void number_task(struct sley__sched *sched, struct sley__worker *worker,
     store_relaxed(&task->id, sched->foreign_id);
     sched->foreign_id += step;
     sley__lock_release(&sched->foreign_lock);
-    store_relaxed(&task->born, sley__clock_now());
+    store_relaxed(&task->born, (uint32_t)(sley__clock_now() >> SLEY__BORN_BITS));
     task->worker = &sched->workers[0];
     fetch_add_acq_rel(&sched->foreign_spawned, 1);
 }
@@ -113,16 +113,17 @@ static void apply_options(struct sley_task *task, const struct sley_task_options
 
     if (options->deadline)
         task->deadline = min_i64(task->deadline, options->deadline);
-    for (i = 0; options->name && i < SLEY__LABEL_SIZE - 1; i++) {
+    if (!options->name)
+        return;
+    for (i = 0; i < SLEY__LABEL_SIZE - 1 && options->name[i]; i++)
         store_relaxed(&task->label[i], options->name[i]);
-        if (!options->name[i])
-            break;
-    }
+    store_relaxed(&task->label[i], '\0');
+    store_relaxed(&task->labelled, true);
 }
 
 /* A task as it is before its first run, not yet in a queue. */
-static void fill_task(struct sley_task *task, sley_task_fn *fn, void *arg, const char *site,
-                      int class)
+static inline void fill_task(struct sley_task *task, sley_task_fn *fn, void *arg, const char *site,
+                             int class)
 {
     task->stack = NULL;
     task->deadline = SLEY_FOREVER;
@@ -132,9 +133,8 @@ static void fill_task(struct sley_task *task, sley_task_fn *fn, void *arg, const
     task->stack_class = (uint8_t) class;
     store_relaxed(&task->cancelled, 0);
     store_relaxed(&task->permit, 0);
-    store_relaxed(&task->what, NULL);
     store_relaxed(&task->reason, NULL);
-    store_relaxed(&task->label[0], 0);
+    store_relaxed(&task->labelled, false);
     store_relaxed(&task->site, site);
 }
 
@@ -150,8 +150,8 @@ static void uncount(struct sley__sched *sched, struct sley__worker *worker)
 
 /* Puts a filled task in a queue, its handle in *out before. SLEY_ESHUTDOWN if the runtime is
  * closing. */
-static int submit(struct sley__sched *sched, struct sley__worker *worker, struct sley_task *task,
-                  struct sley_task **out)
+static inline int submit(struct sley__sched *sched, struct sley__worker *worker,
+                         struct sley_task *task, struct sley_task **out)
 {
     sley__task_set_state(task, SLEY__TASK_NEW);
     fence_light(); /* partner: fence_heavy between `closing` and sley__sched_cancel_all */
@@ -170,9 +170,11 @@ static int submit(struct sley__sched *sched, struct sley__worker *worker, struct
 }
 
 /* `worker`: the caller's, with a current task; or NULL on a foreign thread. */
-static int spawn(struct sley__sched *sched, struct sley__worker *worker, sley_task_fn *fn,
-                 void *arg, const struct sley_task_options *options, struct sley_task **out,
-                 const char *site)
+static inline __attribute__((always_inline)) int spawn(struct sley__sched *sched,
+                                                       struct sley__worker *worker,
+                                                       sley_task_fn *fn, void *arg,
+                                                       const struct sley_task_options *options,
+                                                       struct sley_task **out, const char *site)
 {
     int class = sched->stack_class, error;
     struct sley_task *task;
@@ -289,17 +291,19 @@ void sley__sched_check_drained(struct sley__sched *sched)
 
 /* --- join and detach ------------------------------------------------------------------------ */
 
-/* Takes the result of an ended task and frees it. */
-static int take_result(struct sley_task *task, int *result)
+/* Takes the result of an ended task and frees it. `worker`: the caller's, or NULL. */
+static inline int take_result(struct sley__worker *worker, struct sley_task *task, int *result)
 {
+    struct sley__sched *sched = task->worker->sched;
+
     if (result)
         *result = task->result;
-    sley__sched_free_task(task->worker->sched, task);
+    free_task(sched, likely(worker && worker->sched == sched) ? worker : NULL, task);
     return 0;
 }
 
 /* A foreign thread sleeps until the end. */
-static int join_foreign(struct sley_task *task, int *result)
+static NOINLINE int join_foreign(struct sley_task *task, int *result)
 {
     atomic(uint32_t) ended = 0;
 
@@ -313,11 +317,11 @@ static int join_foreign(struct sley_task *task, int *result)
     case SLEY__JOIN_TAKE:
         break;
     }
-    return take_result(task, result);
+    return take_result(sley__worker_current(), task, result);
 }
 
 /* The running task `self` parks until the end. */
-static int join_task(struct sley_task *self, struct sley_task *task, int *result)
+static NOINLINE int join_task(struct sley_task *self, struct sley_task *task, int *result)
 {
     struct sley__waker waker;
     int error = sley__wait_begin(&waker, "join");
@@ -337,7 +341,7 @@ static int join_task(struct sley_task *self, struct sley_task *task, int *result
             return error;
         break;
     }
-    return take_result(task, result);
+    return take_result(sley__worker_current(), task, result);
 }
 
 int sley_join(struct sley_task *task, int *result)
@@ -350,7 +354,7 @@ int sley_join(struct sley_task *task, int *result)
     if (task == self)
         return SLEY_EDEADLK;
     if (load_acquire(&task->join) == SLEY__JOIN_DONE) /* partner: sley__task_finish */
-        return take_result(task, result);
+        return take_result(worker, task, result);
     return self ? join_task(self, task, result) : join_foreign(task, result);
 }
 

@@ -192,7 +192,7 @@ void sley__task_spill(struct sley__task_pool *pool, struct sley__task_cache *cac
 
 const char *sley__task_name(const struct sley_task *task)
 {
-    return load_relaxed(&task->label[0]) ? (const char *)task->label : load_relaxed(&task->site);
+    return load_relaxed(&task->labelled) ? (const char *)task->label : load_relaxed(&task->site);
 }
 
 const char *sley__task_site(const struct sley_task *task)

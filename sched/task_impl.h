@@ -61,6 +61,9 @@ enum sley__task_state {
 /* Names longer than this less one are cut: they are for messages. */
 #define SLEY__LABEL_SIZE 40
 
+/* Ages are kept in 8.4 ms, in 32 bits: a year. They are for dumps. */
+#define SLEY__BORN_BITS 23
+
 struct sley_task {
     /* What a wake, a queue and a resume touch: one cache line. */
     ALIGN_LINE atomic(uint64_t) word; /* the wait word */
@@ -73,22 +76,23 @@ struct sley_task {
     int64_t deadline;       /* ambient, absolute ns. The task itself */
     atomic(uintptr_t) join; /* the join word */
 
-    /* What a start and an end touch. */
+    /* What a start and an end touch: another. */
     sley_task_fn *fn;
     void *arg;
     int result;                  /* written before join becomes DONE */
+    atomic(uint32_t) born;       /* units of SLEY__BORN_BITS. The spawner; the dump reads */
     uint8_t stack_class;         /* enum sley__stack_class */
-    atomic(uint32_t) cancelled;  /* 1 once cancelled. Any thread; partner: fence pair in wait.c */
-    atomic(uint32_t) permit;     /* of sley_park. Any thread */
-    atomic(const char *) what;   /* what it waits for, for the dump. The task itself */
+    atomic(bool) labelled;       /* has a name of its own. The spawner; the dump reads */
+    atomic(uint8_t) cancelled;   /* 1 once cancelled. Any thread; partner: fence pair in wait.c */
+    atomic(uint8_t) permit;      /* of sley_park. Any thread */
+    atomic(const char *) what;   /* while WAITING: what for. The task itself; the dump reads */
     atomic(const char *) reason; /* of the cancellation. Any thread, first one stays */
     atomic(const char *) site;   /* literal "name\0file:line". The spawner; the dump reads */
+    atomic(uint64_t) id;         /* likewise */
 
-    /* Cold. The spawner writes, the dump reads. */
-    atomic(uint64_t) id;
-    atomic(int64_t) born;                 /* ns */
+    /* Cold. */
     uint64_t joiner_ticket;               /* by the joiner, before it publishes itself in `join` */
-    atomic(char) label[SLEY__LABEL_SIZE]; /* own name, cut; empty: the site's. Last byte always 0 */
+    atomic(char) label[SLEY__LABEL_SIZE]; /* own name, cut. Last byte always 0 */
 };
 
 _Static_assert(sizeof(struct sley_task) <= 3 * SLEY_CACHE_LINE, "a parked task's budget");

@@ -226,13 +226,18 @@ bool sley__on_worker(void)
 
 /* --- yield ---------------------------------------------------------------------------------- */
 
-/* The slice ends: to the end of the own queue, and on with the next. */
-static void yield(struct sley__worker *worker, struct sley_task *task)
+/* The slice ends: to the end of the own queue, and on with the next. Nobody else: nothing to do. */
+static inline void yield(struct sley__worker *worker, struct sley_task *task)
 {
+    struct sley_task *next;
+
     worker->lifo = false;
     worker->budget = SLEY__OPERATION_BUDGET;
+    next = sley__worker_next(worker);
+    if (!next)
+        return;
     sley__worker_push_woken(worker, task);
-    sley__worker_suspend(worker, task);
+    sley__worker_suspend_for(worker, task, next);
 }
 
 int sley_yield(void)
@@ -265,7 +270,7 @@ static bool mark_cancelled(struct sley_task *task, const char *reason)
     if (load_relaxed(&task->cancelled))
         return false;
     cas_acq_rel(&task->reason, &none, reason);
-    return exchange_acq_rel(&task->cancelled, 1) == 0;
+    return exchange_acq_rel(&task->cancelled, (uint8_t)1) == 0;
 }
 
 /* Ends the wait that a marked task is in, if any. After a fence_heavy. Any thread. */
@@ -368,20 +373,20 @@ int sley_park(const char *what)
 
     if (!task)
         return SLEY_ENOTASK;
-    if (load_relaxed(&task->permit) && exchange_acquire(&task->permit, 0))
+    if (load_relaxed(&task->permit) && exchange_acquire(&task->permit, (uint8_t)0))
         return 0;
     result = begin(&waker, what ? what : "park", SLEY__WAIT_UNPARKABLE);
     if (result)
         return result;
     /* seq_cst, like its partner in sley_unpark: the wait word before the permit there, the permit
      * before the wait word here. With acq_rel both could miss each other. */
-    if (exchange_seq_cst(&task->permit, 0)) {
+    if (exchange_seq_cst(&task->permit, (uint8_t)0)) {
         sley__wait_abandon(NULL);
         return 0;
     }
     result = sley__wait_park(SLEY_FOREVER);
     if (result == 0)
-        exchange_acquire(&task->permit, 0);
+        exchange_acquire(&task->permit, (uint8_t)0);
     return result;
 }
 
@@ -389,7 +394,7 @@ void sley_unpark(struct sley_task *task)
 {
     uint64_t word;
 
-    exchange_seq_cst(&task->permit, 1); /* partner: in sley_park */
+    exchange_seq_cst(&task->permit, (uint8_t)1); /* partner: in sley_park */
     word = load_acquire(&task->word);
     if (sley__task_wake(task, sley__task_ticket(word), SLEY__WAIT_UNPARKABLE, 0) ==
         SLEY__WAKE_QUEUE) {

@@ -107,6 +107,19 @@ static struct sley__stack *take_stack(struct sley__worker *worker, int class)
     return stack;
 }
 
+/* A fresh stack whose loop will start with the new task `next`, in worker->fresh. Owner. */
+static NOINLINE struct sley__stack *prepare_fresh(struct sley__worker *worker,
+                                                  struct sley_task *next)
+{
+    struct sley__stack *stack = take_stack(worker, next->stack_class);
+
+    worker->current = NULL;
+    worker->stack = stack;
+    worker->handoff = next;
+    sley__context_init(&worker->fresh, stack->top, stack_entry, worker);
+    return stack;
+}
+
 /* Leaves the running flow, saved in `from`, for `next`. Returns when `from` is resumed; never if
  * `leaving`. Owner. */
 static inline void switch_to(struct sley__worker *worker, struct sley__context *from,
@@ -123,11 +136,7 @@ static inline void switch_to(struct sley__worker *worker, struct sley__context *
         sley__context_switch(from, from_fiber, &next->context, &stack->fiber, leaving);
         return;
     }
-    stack = take_stack(worker, next->stack_class);
-    worker->current = NULL;
-    worker->stack = stack;
-    worker->handoff = next;
-    sley__context_init(&worker->fresh, stack->top, stack_entry, worker);
+    stack = prepare_fresh(worker, next);
     sley__context_switch(from, from_fiber, &worker->fresh, &stack->fiber, leaving);
 }
 
@@ -140,25 +149,29 @@ static void switch_to_base(struct sley__worker *worker, struct sley__context *fr
     sley__context_switch(from, from_fiber, &worker->base, &worker->base_fiber, leaving);
 }
 
-void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task)
+void sley__worker_suspend_for(struct sley__worker *worker, struct sley_task *task,
+                              struct sley_task *next)
 {
     struct sley__stack *stack = worker->stack;
-    struct sley_task *next;
 
     check(worker->current == task && task->stack == stack);
     if (unlikely(load_relaxed(&worker->sched->stacks.canaries)))
         sley__stack_check(stack);
-    next = sley__worker_next(worker);
-    if (next == task)
-        return; /* woken or yielded, and nothing else to do: never left */
+    if (unlikely(next == task))
+        return; /* woken already, and nothing else to do: never left */
     task->saved_errno = *worker->errno_location;
     sley__count(worker->counters.switches, 1);
-    if (next)
+    if (likely(next != NULL))
         switch_to(worker, &task->context, &stack->fiber, next, false);
     else
         switch_to_base(worker, &task->context, &stack->fiber, false);
     worker = task->worker;
     *worker->errno_location = task->saved_errno;
+}
+
+void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task)
+{
+    sley__worker_suspend_for(worker, task, sley__worker_next(worker));
 }
 
 /* --- the loop ------------------------------------------------------------------------------- */

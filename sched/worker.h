@@ -143,6 +143,10 @@ void sley__sched_stop(struct sley__sched *sched);
  * else. Returns when the task has been resumed, perhaps on another worker. */
 void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task);
 
+/* The same with the next task chosen already; NULL: there is none. */
+void sley__worker_suspend_for(struct sley__worker *worker, struct sley_task *task,
+                              struct sley_task *next);
+
 /* Appends a ready task to one of the worker's queues, or to the shared one if that is full. The
  * owner. Then somebody idle must be told: sley__sched_notify. */
 void sley__worker_overflow(struct sley__worker *worker, struct sley__deque *queue,
@@ -173,7 +177,20 @@ static inline void sley__worker_push(struct sley__worker *worker, struct sley_ta
 
 /* The next ready task that this worker can have without asking the other workers, or NULL. Owner.
  */
-struct sley_task *sley__worker_next(struct sley__worker *worker);
+struct sley_task *sley__worker_next_slow(struct sley__worker *worker);
+
+static inline struct sley_task *sley__worker_next(struct sley__worker *worker)
+{
+    struct sley_task *task;
+
+    if (unlikely(worker->ticks_left <= 1 || worker->lifo || !worker->woken_left))
+        return sley__worker_next_slow(worker);
+    worker->ticks_left--;
+    if (!(task = sley__deque_take(&worker->woken)))
+        return sley__worker_next_slow(worker);
+    worker->woken_left--;
+    return task;
+}
 
 /* The next ready task, however long it takes; NULL once the workers are to stop. Owner, outside of
  * tasks. */
