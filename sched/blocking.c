@@ -47,6 +47,7 @@ struct helper {
 
 struct pool {
     struct sley__service service;
+    struct sley_runtime *runtime;
     struct sley__lock lock; /* protects all below */
     struct list queue;
     struct list ended;
@@ -102,6 +103,7 @@ static void *helper_main(void *arg)
     struct pool *pool = helper->pool;
     struct call *call;
 
+    sley__runtime_thread_begin(pool->runtime);
     sley__lock_acquire(&pool->lock);
     while ((call = next_call(pool)))
         run_call(pool, call);
@@ -171,13 +173,14 @@ static void close_pool(struct sley__service *service)
     free(pool);
 }
 
-static int create_pool(struct sley_runtime *runtime UNUSED, struct sley__service **out)
+static int create_pool(struct sley_runtime *runtime, struct sley__service **out)
 {
     struct pool *pool = calloc(1, sizeof *pool);
 
     if (!pool)
         return SLEY_ENOMEM;
     pool->service.close = close_pool;
+    pool->runtime = runtime;
     list_init(&pool->queue);
     list_init(&pool->ended);
     *out = &pool->service;

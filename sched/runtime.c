@@ -26,8 +26,9 @@ static void carrier_start(struct sley__worker *worker)
 {
     struct sley_runtime *runtime = runtime_of(worker->sched);
 
-    if (runtime->pinned)
-        sley__topology_pin(runtime->topology, worker->index); /* a refusal costs speed only */
+    /* A refusal costs speed only. */
+    if (runtime->pinned && sley__topology_pin(runtime->topology, worker->index) < 0)
+        store_relaxed(&worker->cpu, UINT_MAX);
     if (runtime->fault_handler)
         sley__fault_thread_start();
 }
@@ -55,7 +56,8 @@ static void init_worker(struct sley_runtime *runtime, unsigned index)
     worker->now = sley__clock_now();
     worker->random = sley__random_seed();
     worker->victims = sley_topology_victims(runtime->topology, index);
-    worker->cpu = runtime->pinned ? sley_topology_cpu(runtime->topology, index) : UINT_MAX;
+    store_relaxed(&worker->cpu,
+                  runtime->pinned ? sley_topology_cpu(runtime->topology, index) : UINT_MAX);
     worker->wake_cost = SLEY_MICROSECONDS(40); /* until it has been learnt */
     worker->spin_credit = 1;
     sley__deque_init(&worker->spawned);
@@ -229,7 +231,7 @@ int sley_runtime_stats(const struct sley_runtime *runtime, unsigned index,
     worker = &runtime->sched.workers[index];
     c = &worker->counters;
     *stats = (struct sley_worker_stats){
-        .cpu = worker->cpu,
+        .cpu = load_relaxed(&worker->cpu),
         .tasks_run = load_relaxed(&c->started),
         .switches = load_relaxed(&c->switches),
         .parks = load_relaxed(&c->parks),
@@ -263,6 +265,12 @@ int sley__runtime_service(struct sley_runtime *runtime, enum sley__service_kind 
     *out = runtime->services[kind];
     sley__lock_release(&runtime->service_lock);
     return error;
+}
+
+void sley__runtime_thread_begin(struct sley_runtime *runtime)
+{
+    if (runtime->pinned)
+        sley__topology_unpin(runtime->topology); /* a refusal costs speed only */
 }
 
 int sley__runtime_poller(struct sley_runtime *runtime,

@@ -152,6 +152,10 @@ int sley__runtime_service(struct sley_runtime *runtime, enum sley__service_kind 
                           int (*create)(struct sley_runtime *runtime, struct sley__service **out),
                           struct sley__service **out);
 
+/* First thing on every thread that a service starts: it was perhaps started by a pinned worker and
+ * has inherited that one core; this gives it all cores of the runtime. On that thread. */
+void sley__runtime_thread_begin(struct sley_runtime *runtime);
+
 /* The poller of the runtime; made by `create` on the first call (once, under a lock; others wait
  * for it). 0 or create's negative error, which is not remembered. From a task or any thread while
  * the runtime lives. */

@@ -79,7 +79,7 @@ struct sley__worker {
     struct sley__context nowhere; /* scratch: where a flow that ends is saved */
     struct sley__fiber base_fiber;
     const unsigned *victims; /* constant: the others, nearest first */
-    unsigned cpu;            /* constant; UINT_MAX: not pinned */
+    atomic(unsigned) cpu;    /* UINT_MAX: not pinned. Owner, at its start; read by statistics */
 
     /* Search state: owner only. */
     int64_t wake_cost;    /* ns: what waking this worker costs, smoothed */
