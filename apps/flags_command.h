@@ -27,8 +27,8 @@ struct flags_run {
     struct interrupts interrupts;
 };
 
-/* Runs it: a main task for sley_run(). Returns an exit status. (flags_run.c) */
-int flags_run(void *run);
+/* Runs a struct flags_run: a main task for sley_run(). Returns an exit status. (flags_run.c) */
+int flags_run(void *options);
 
 /* Reads the arguments after "flags" and runs it all. Returns the exit status. (flags_command.c) */
 int flags_command(int argc, char **argv);

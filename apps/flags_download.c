@@ -315,9 +315,9 @@ struct flag *flags_download_next(struct flags_download *download)
     return list;
 }
 
-void flags_download_interrupt(void *arg)
+void flags_download_interrupt(void *interrupted)
 {
-    struct flags_download *download = arg;
+    struct flags_download *download = interrupted;
 
     pthread_mutex_lock(&download->lock);
     for (size_t i = 0; i < download->count; i++)
@@ -328,10 +328,11 @@ void flags_download_interrupt(void *arg)
 
 static void free_names(struct flags_download *download)
 {
-    struct taken_name *name, *next;
+    struct taken_name *name = download->names, *next;
 
-    HASH_ITER (hh, download->names, name, next) {
-        HASH_DEL(download->names, name);
+    HASH_CLEAR(hh, download->names); /* frees the table, not what is in it */
+    for (; name; name = next) {
+        next = name->hh.next;
         free(name);
     }
 }

@@ -64,9 +64,9 @@ int flags_download_start(const struct flags_download_options *options,
  * the order in which they finished. NULL when there are no more to come. Parks. */
 struct flag *flags_download_next(struct flags_download *download);
 
-/* Breaks off what has not finished: it will be FLAG_CANCELED, soon; a file that is being saved is
- * still saved. May be called any number of times. Any thread. Never parks. */
-void flags_download_interrupt(void *download);
+/* Breaks off what of a download has not finished: it will be FLAG_CANCELED, soon; a file that is
+ * being saved is still saved. May be called any number of times. Any thread. Never parks. */
+void flags_download_interrupt(void *interrupted);
 
 /* Interrupts what still runs, waits for it, frees everything. NULL is fine. Parks. */
 void flags_download_free(struct flags_download *download);

@@ -161,10 +161,11 @@ static void summarize(struct progress *progress, const struct tally *tally)
 
 static void free_reasons(struct tally *tally)
 {
-    struct reason *reason, *next;
+    struct reason *reason = tally->reasons, *next;
 
-    HASH_ITER (hh, tally->reasons, reason, next) {
-        HASH_DEL(tally->reasons, reason);
+    HASH_CLEAR(hh, tally->reasons); /* frees the table, not what is in it */
+    for (; reason; reason = next) {
+        next = reason->hh.next;
         free(reason);
     }
 }
@@ -249,9 +250,9 @@ static int exit_status(struct flags_run *run, const struct progress *progress,
     return tally->failed > 0 || progress->error ? EXIT_SOME_FAILED : EXIT_DONE;
 }
 
-int flags_run(void *arg)
+int flags_run(void *options)
 {
-    struct flags_run *run = arg;
+    struct flags_run *run = options;
     struct progress progress;
     struct tally tally = {.start = sley_now()};
     int directory = -1;

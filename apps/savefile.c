@@ -180,6 +180,6 @@ int savefile_name(const char *text, const char *suffix, char *name, size_t size)
         used += needed;
         text += length;
     }
-    strcpy(name + used, suffix);
+    memcpy(name + used, suffix, strlen(suffix) + 1);
     return 0;
 }
