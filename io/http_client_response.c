@@ -32,15 +32,16 @@ static char *put_trimmed(char *out, const char *from, const char *to)
  * custom that RFC 9112 lets us read as a blank). A line without a colon is dropped: the status
  * line, the empty line. */
 static char *put_line(struct sley_http_response *response, char *out, const char *line,
-                      const char *end)
+                      size_t length)
 {
-    const char *colon = memchr(line, ':', (size_t)(end - line));
+    const char *end = line + length;
+    const char *colon = length ? memchr(line, ':', length) : NULL;
 
-    if (line < end && is_blank(*line) && response->header_count) {
+    if (length && is_blank(*line) && response->header_count) {
         out[-1] = ' ';
         return put_trimmed(out, line, end);
     }
-    if (!colon || (end - line >= 5 && memcmp(line, "HTTP/", 5) == 0))
+    if (!colon || (length >= 5 && memcmp(line, "HTTP/", 5) == 0))
         return out;
     out = put_trimmed(out, line, colon);
     response->header_count++;
@@ -56,13 +57,11 @@ static void split_headers(struct sley_http_response *response)
     response->header_count = 0;
     while (line < limit) {
         char *next = memchr(line, '\n', (size_t)(limit - line));
-        char *end = next ? next : limit;
+        size_t length = (size_t)((next ? next : limit) - line);
+        size_t trimmed = length && line[length - 1] == '\r' ? length - 1 : length;
 
-        next = next ? next + 1 : limit;
-        if (end > line && end[-1] == '\r')
-            end--;
-        out = put_line(response, out, line, end);
-        line = next;
+        out = put_line(response, out, line, trimmed);
+        line = next ? next + 1 : limit;
     }
 }
 

@@ -168,28 +168,22 @@ int sley_httpd_stop(struct sley_httpd *server)
     return error;
 }
 
-/* Parks until the server is gone, or for no reason. A cancelled task only yields. */
+/* Parks until the server is gone, cancelled or not. */
 static void await_gone(struct sley_httpd *server)
 {
     struct sley__waker waker;
     bool gone;
 
-    if (sley__wait_begin(&waker, "httpd free")) {
-        (void)sley_yield(); /* it says again that the task is cancelled */
-        return;
-    }
+    sley__wait_begin_shielded(&waker, "httpd free");
     sley__lock_acquire(&server->lock);
-    gone = load_relaxed(&server->gone);
+    gone = server->gone;
     server->waiter = waker;
     server->has_waiter = true;
     sley__lock_release(&server->lock);
     if (gone)
         sley__wait_abandon(NULL);
     else
-        (void)sley__wait_park(SLEY_FOREVER); /* the caller looks again */
-    sley__lock_acquire(&server->lock);
-    server->has_waiter = false;
-    sley__lock_release(&server->lock);
+        (void)sley__wait_park_shielded();
 }
 
 void sley_httpd_free(struct sley_httpd *server)
@@ -197,9 +191,8 @@ void sley_httpd_free(struct sley_httpd *server)
     if (!server)
         return;
     sley__loop_submit(server->loop, &server->free_node);
-    while (!load_acquire(&server->gone)) /* partner: the release in on_closed */
-        await_gone(server);
-    /* The I/O thread may still hold the lock that it set `gone` under. */
+    await_gone(server);
+    /* The I/O thread may still hold the lock under which it sent the wake. */
     sley__lock_acquire(&server->lock);
     sley__lock_release(&server->lock);
     sley__httpd_destroy(server);

@@ -71,8 +71,6 @@ static void quiesce(struct sley_httpd *server)
 static void on_closed(uv_handle_t *handle)
 {
     struct sley_httpd *server = handle->data;
-    struct sley__waker waiter;
-    bool wake;
 
     if (--server->handles)
         return;
@@ -80,14 +78,11 @@ static void on_closed(uv_handle_t *handle)
         sley__httpd_destroy(server);
         return;
     }
+    /* The owner frees the server as soon as it can take the lock after us. */
     sley__lock_acquire(&server->lock);
-    wake = server->has_waiter;
-    waiter = server->waiter;
-    /* The owner may free the server as soon as the lock is released. Release: partner is the load
-     * in sley_httpd_free. */
-    if (wake)
-        sley__loop_wake(server->loop, waiter, 0);
-    store_release(&server->gone, true);
+    server->gone = true;
+    if (server->has_waiter)
+        sley__loop_wake(server->loop, server->waiter, 0);
     sley__lock_release(&server->lock);
 }
 

@@ -25,11 +25,10 @@ struct sley_httpd {
     atomic(uint64_t) requests, rejected, connections, running;
 
     struct sley__inbox_node free_node; /* pushed once, by the owner */
-    struct sley__lock lock;            /* protects the next two */
+    struct sley__lock lock;            /* protects the next three */
+    bool gone; /* the I/O thread has let go for good; the owner frees the memory */
     bool has_waiter;
     struct sley__waker waiter; /* the owner, in sley_httpd_free */
-    /* Set by the I/O thread when it has let go for good; the owner then frees the memory. */
-    atomic(bool) gone;
 
     /* I/O thread only */
     struct sley__resident resident;

@@ -15,8 +15,8 @@ MUST_USE NOINLINE int sley__sys_write(int fd, const void *data,
 MUST_USE NOINLINE int sley__sys_accept(int fd);
 MUST_USE NOINLINE int sley__sys_connect(int fd, const struct sley__address *address);
 MUST_USE NOINLINE int sley__sys_socket(int family);
-MUST_USE NOINLINE int sley__sys_shutdown(int fd, int how);
-MUST_USE NOINLINE int sley__sys_option(int fd, int level, int option, int value);
+NOINLINE int sley__sys_shutdown(int fd, int how);
+NOINLINE int sley__sys_option(int fd, int level, int option, int value);
 MUST_USE NOINLINE int sley__sys_listen(int fd, const struct sley__address *address, int backlog);
 MUST_USE NOINLINE int sley__sys_name(int fd, bool peer, struct sley__address *address);
 
