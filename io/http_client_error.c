@@ -69,6 +69,13 @@ static int system_error(const struct sley_http_response *response)
     return (int)error;
 }
 
+/* What curl itself says, with its code's general text where it has nothing special. */
+static int as_curl_says(const struct sley_http_response *response, char *text, int code)
+{
+    return say(text, code, "%s",
+               *response->curl_error ? response->curl_error : curl_easy_strerror(response->code));
+}
+
 static int timed_out(const struct sley_http_response *response, char *text)
 {
     /* curl's clock and ours may differ by the millisecond that it rounds to. */
@@ -119,8 +126,25 @@ static int cut_short(const struct sley_http_response *response, char *text)
                (unsigned long long)response->bytes);
 }
 
+/* curl has one code for a socket that fails and for chunks that are none. Its sentence tells them
+ * apart: about sockets it quotes the system. */
+static bool socket_failed(const struct sley_http_response *response)
+{
+    static const char *const signs[] = {"Recv failure", "Send failure", "errno", "SSL_read",
+                                        "SSL_write"};
+
+    if (!*response->curl_error)
+        return true;
+    for (size_t i = 0; i < ARRAY_LENGTH(signs); i++)
+        if (strstr(response->curl_error, signs[i]))
+            return true;
+    return false;
+}
+
 static int broken_off(const struct sley_http_response *response, char *text)
 {
+    if (!socket_failed(response))
+        return as_curl_says(response, text, SLEY_EPROTO);
     if (!response->bytes)
         return say(text, SLEY_ECONNRESET, "connection to %s broke before the answer",
                    place_of(response).text);
@@ -128,11 +152,13 @@ static int broken_off(const struct sley_http_response *response, char *text)
                place_of(response).text, (unsigned long long)response->bytes);
 }
 
-/* What curl itself says, with its code's general text where it has nothing special. */
-static int as_curl_says(const struct sley_http_response *response, char *text, int code)
+/* Before version 8.6 curl reports a header line above its limit of 100 KiB like this, too. When the
+ * answer has begun to come that is by far the more likely cause. */
+static int out_of_memory(const struct sley_http_response *response, char *text)
 {
-    return say(text, code, "%s",
-               *response->curl_error ? response->curl_error : curl_easy_strerror(response->code));
+    if (response->started && !response->bytes)
+        return say(text, SLEY_EMSGSIZE, "a header is too large (or memory is short)");
+    return say(text, SLEY_ENOMEM, "%s", sley_strerror(SLEY_ENOMEM));
 }
 
 /* curl refuses a redirect to another protocol with the same code as a URL of ours. */
@@ -164,7 +190,7 @@ static int ended_by_curl(const struct sley_http_response *response, char *text)
     case CURLE_UNSUPPORTED_PROTOCOL:
         return bad_url(response, text);
     case CURLE_OUT_OF_MEMORY:
-        return say(text, SLEY_ENOMEM, "%s", sley_strerror(SLEY_ENOMEM));
+        return out_of_memory(response, text);
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:

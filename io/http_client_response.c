@@ -125,7 +125,7 @@ const char *sley_http_response_url(const struct sley_http_response *response)
 
 const char *sley_http_response_body(const struct sley_http_response *response)
 {
-    return response->sink || !response->body.data ? "" : response->body.data;
+    return response->sink || !response->body.size ? "" : response->body.data;
 }
 
 size_t sley_http_response_size(const struct sley_http_response *response)
