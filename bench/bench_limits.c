@@ -144,7 +144,7 @@ static int run_syscall(const struct bench_setup *setup, double *values)
 /* Touches each page of a fresh mapping once. ns per page, negative without memory. */
 static double touch_pages(size_t pages)
 {
-    char *memory = machine_map(pages * 4096);
+    char *memory = machine_map(pages * 4096, false);
     if (!memory)
         return -1;
     int64_t begin = sley_now();

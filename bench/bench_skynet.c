@@ -93,5 +93,5 @@ const struct bench bench_skynet = {
     .name = "skynet",
     .why = "a tree in which each task spawns ten and adds up their results, 1,000,000 leaves: how "
            "well divide and conquer spreads over the workers",
-    .cases = {{run, {{"ms", "ms"}}}},
+    .cases = {{run, {{"ms", "ms"}}, BENCH_MIB(64), BENCH_MIB(64)}},
 };

@@ -90,6 +90,6 @@ const struct bench bench_spawn = {
     .cases =
         {
             {run_batches, {{"ns_per_task", "ns"}}},
-            {run_flat, {{"ns_per_task_flat", "ns"}}},
+            {run_flat, {{"ns_per_task_flat", "ns"}}, BENCH_MIB(256), BENCH_MIB(32)},
         },
 };

@@ -48,7 +48,11 @@ enum { BENCH_FAILED = 1, BENCH_SKIPPED = 2 };
 struct bench_case {
     bench_run_fn *run; /* NULL ends the list */
     struct bench_metric metrics[BENCH_METRICS_MAX + 1];
+    size_t memory;       /* bytes that a run touches, if it is many; see warm() in harness.c */
+    size_t memory_quick; /* the same with --quick */
 };
+
+#define BENCH_MIB(n) ((size_t)(n) << 20)
 
 struct bench {
     const char *name;

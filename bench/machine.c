@@ -199,12 +199,13 @@ void machine_null_call(void)
     syscall(SYS_getppid);
 }
 
-void *machine_map(size_t bytes)
+void *machine_map(size_t bytes, bool huge)
 {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
-    madvise(memory, bytes, MADV_NOHUGEPAGE); /* refused where there are none: as good */
+    /* Refused where there are no huge pages: as good. */
+    madvise(memory, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     return memory;
 }
 

@@ -4,6 +4,7 @@
 #ifndef BENCH_MACHINE_H
 #define BENCH_MACHINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,8 +50,9 @@ void machine_futex_wake(uint32_t *word);
 /* A system call that does nothing. */
 void machine_null_call(void);
 
-/* A mapping of fresh 4 KiB pages, none of them there yet; NULL without memory. */
-void *machine_map(size_t bytes);
+/* A mapping of fresh pages, none of them there yet, of 4 KiB or, if the system likes, huge; NULL
+ * without memory. */
+void *machine_map(size_t bytes, bool huge);
 void machine_unmap(void *memory, size_t bytes);
 
 #endif
