@@ -228,13 +228,14 @@ const struct bench bench_limits = {
            "page fault, clock, cache line; what every other figure is read against",
     .cases =
         {
-            {run_swap, {{"ns_per_swap", "ns"}}},
-            {run_atomic, {{"ns_per_atomic_add", "ns"}}},
-            {run_fence, {{"ns_per_fence", "ns"}}},
-            {run_futex, {{"us_futex_wake_p50", "us"}, {"us_futex_call_p50", "us"}}},
-            {run_syscall, {{"ns_per_syscall", "ns"}}},
-            {run_fault, {{"ns_per_page_fault", "ns"}}},
-            {run_clock, {{"ns_per_clock", "ns"}}},
-            {run_line, {{"ns_per_line_trip", "ns"}}},
+            {.run = run_swap, .metrics = {{"ns_per_swap", "ns"}}},
+            {.run = run_atomic, .metrics = {{"ns_per_atomic_add", "ns"}}},
+            {.run = run_fence, .metrics = {{"ns_per_fence", "ns"}}},
+            {.run = run_futex,
+             .metrics = {{"us_futex_wake_p50", "us"}, {"us_futex_call_p50", "us"}}},
+            {.run = run_syscall, .metrics = {{"ns_per_syscall", "ns"}}},
+            {.run = run_fault, .metrics = {{"ns_per_page_fault", "ns"}}},
+            {.run = run_clock, .metrics = {{"ns_per_clock", "ns"}}},
+            {.run = run_line, .metrics = {{"ns_per_line_trip", "ns"}}},
         },
 };

@@ -100,8 +100,10 @@ const struct bench bench_memory = {
     .name = "memory",
     .why = "1,000,000 parked tasks, each with a 64 KiB stack and a guard: what a connection that "
            "waits costs in memory, and how fast all are made and woken",
-    .cases = {{run,
-               {{"bytes_per_task", "B"}, {"ns_to_create", "ns/task"}, {"ns_to_wake", "ns/task"}},
-               BENCH_MIB(4608),
-               BENCH_MIB(128)}},
+    .cases = {{.run = run,
+               .metrics = {{"bytes_per_task", "B"},
+                           {"ns_to_create", "ns/task"},
+                           {"ns_to_wake", "ns/task"}},
+               .memory = BENCH_MIB(4608),
+               .memory_quick = BENCH_MIB(128)}},
 };

@@ -93,5 +93,8 @@ const struct bench bench_skynet = {
     .name = "skynet",
     .why = "a tree in which each task spawns ten and adds up their results, 1,000,000 leaves: how "
            "well divide and conquer spreads over the workers",
-    .cases = {{run, {{"ms", "ms"}}, BENCH_MIB(64), BENCH_MIB(64)}},
+    .cases = {{.run = run,
+               .metrics = {{"ms", "ms"}},
+               .memory = BENCH_MIB(64),
+               .memory_quick = BENCH_MIB(64)}},
 };

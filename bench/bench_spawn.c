@@ -89,7 +89,10 @@ const struct bench bench_spawn = {
            "1,000,000 at once: whether a task per item of work is affordable",
     .cases =
         {
-            {run_batches, {{"ns_per_task", "ns"}}},
-            {run_flat, {{"ns_per_task_flat", "ns"}}, BENCH_MIB(256), BENCH_MIB(32)},
+            {.run = run_batches, .metrics = {{"ns_per_task", "ns"}}},
+            {.run = run_flat,
+             .metrics = {{"ns_per_task_flat", "ns"}},
+             .memory = BENCH_MIB(256),
+             .memory_quick = BENCH_MIB(32)},
         },
 };

@@ -90,5 +90,5 @@ const struct bench bench_switch = {
     .why = "two tasks on one worker yield to each other (with N workers, a pair for each): the "
            "least that any wait, lock or channel can cost",
     .workers = 1,
-    .cases = {{run, {{"ns_per_switch", "ns"}}}},
+    .cases = {{.run = run, .metrics = {{"ns_per_switch", "ns"}}}},
 };

@@ -89,5 +89,8 @@ const struct bench bench_timer = {
     .name = "timer",
     .why = "1,000,000 tasks sleep 0-1000 ms: what deadlines cost a server that has one on every "
            "connection, in CPU seconds per 1,000,000, and how late they fire",
-    .cases = {{run, {{"cpu_s", "s"}, {"late_p99_us", "us"}}, BENCH_MIB(4608), BENCH_MIB(128)}},
+    .cases = {{.run = run,
+               .metrics = {{"cpu_s", "s"}, {"late_p99_us", "us"}},
+               .memory = BENCH_MIB(4608),
+               .memory_quick = BENCH_MIB(128)}},
 };

@@ -67,7 +67,7 @@ const struct bench bench_wake = {
     .name = "wake",
     .why = "a foreign thread unparks a task of a runtime that has been idle for 1 ms or more: the "
            "latency that a quiet server adds to a request",
-    .cases = {{run_wake, {{"us_p50", "us"}, {"us_p99", "us"}}}},
+    .cases = {{.run = run_wake, .metrics = {{"us_p50", "us"}, {"us_p99", "us"}}}},
 };
 
 struct idle_work {
@@ -125,5 +125,6 @@ const struct bench bench_idle = {
     .why = "a runtime with nothing to do for 10 s: CPU time and wake-ups that it burns all the "
            "same, which is what a battery and a shared machine pay for it",
     .cold = true,
-    .cases = {{run_idle, {{"cpu_percent", "%"}, {"voluntary_switches", "switches"}}}},
+    .cases = {{.run = run_idle,
+               .metrics = {{"cpu_percent", "%"}, {"voluntary_switches", "switches"}}}},
 };
