@@ -50,6 +50,14 @@ _Noreturn void sley__panic(const char *file, int line, const char *format, ...) 
 #define check(cond) ((void)0)
 #endif
 
+/* Debug and hostile builds make every task go on with another worker after a park whenever there is
+ * one to take it, so that code which keeps a thread-local's address over a park fails at once. */
+#if defined(SLEY_DEBUG) || defined(SLEY_HOSTILE)
+#define SLEY_MIGRATE 1
+#else
+#define SLEY_MIGRATE 0
+#endif
+
 static inline size_t round_up(size_t value, size_t power_of_two)
 {
     return (value + power_of_two - 1) & ~(power_of_two - 1);

@@ -54,3 +54,29 @@ struct sley_task *sley__inject_take(struct sley__inject *q, size_t max, size_t *
     sley__lock_release(&q->lock);
     return first;
 }
+
+struct sley_task *sley__inject_take_foreign(struct sley__inject *q,
+                                            const struct sley__worker *worker)
+{
+    struct sley_task *task, *before = NULL, *before_found = NULL, *found;
+
+    sley__lock_acquire(&q->lock);
+    found = q->first;
+    for (task = q->first; task; before = task, task = task->next)
+        if (task->worker != worker) {
+            found = task;
+            before_found = before;
+            break;
+        }
+    if (found) {
+        if (before_found)
+            before_found->next = found->next;
+        else
+            q->first = found->next;
+        if (q->last == found)
+            q->last = before_found;
+        store_relaxed(&q->count, load_relaxed(&q->count) - 1);
+    }
+    sley__lock_release(&q->lock);
+    return found;
+}

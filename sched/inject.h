@@ -12,6 +12,7 @@
 #include "lock.h"
 
 struct sley_task;
+struct sley__worker;
 
 struct sley__inject {
     ALIGN_LINE struct sley__lock lock;
@@ -36,6 +37,11 @@ void sley__inject_push(struct sley__inject *q, struct sley_task *first, struct s
 /* Takes up to `max` from the front as a chain through next; *count of them. NULL: none. Any worker.
  */
 struct sley_task *sley__inject_take(struct sley__inject *q, size_t max, size_t *count);
+
+/* Takes one task, the first that ran last on another worker if there is such a one. For builds that
+ * force migrations: it walks the queue. Any worker. */
+struct sley_task *sley__inject_take_foreign(struct sley__inject *q,
+                                            const struct sley__worker *worker);
 
 /* Any thread. Partner: the fences of the idle protocol. */
 static inline size_t sley__inject_size(struct sley__inject *q)

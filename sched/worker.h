@@ -154,7 +154,9 @@ void sley__worker_overflow(struct sley__worker *worker, struct sley__deque *queu
 
 static inline void sley__worker_push_woken(struct sley__worker *worker, struct sley_task *task)
 {
-    if (unlikely(!sley__deque_push(&worker->woken, task)))
+    if (SLEY_MIGRATE && worker->sched->worker_count > 1)
+        sley__inject_push(&worker->sched->inject, task, task, 1);
+    else if (unlikely(!sley__deque_push(&worker->woken, task)))
         sley__worker_overflow(worker, &worker->woken, task);
 }
 
