@@ -5,7 +5,9 @@
  * revolution of 256^(n+1). The level of a timer is given by the highest digit (base 256) in which
  * its tick differs from the wheel's now: all higher digits are equal, so it will be reached within
  * that revolution. When now enters a new slot of level n, the timers in it move down (cascade).
- * Advancing does not step through empty ticks: bitmaps tell the next filled slot.
+ * Advancing does not step through empty ticks: bitmaps tell the next filled slot. The last level
+ * has no level above it and turns over: its slots before the current one are those of the next
+ * revolution.
  *
  * Invariants: an armed timer's tick is > now, except during an advance; a filled slot has its bit
  * set (a set bit with an empty slot is allowed: disarm does not clear it).
@@ -16,10 +18,9 @@
 
 #define DIGIT(tick, level) \
     ((unsigned)((tick) >> (SLEY__WHEEL_SLOT_BITS * (level))) & (SLEY__WHEEL_SLOTS - 1))
-/* One past the last tick that the wheel can hold in its own levels, relative to now's revolution.
- */
-#define SPAN_BITS (SLEY__WHEEL_SLOT_BITS * SLEY__WHEEL_LEVELS)
-#define NO_TICK   INT64_MAX
+/* Ticks that the last level spans, from the start of the slot that now is in. */
+#define SPAN    ((int64_t)1 << (SLEY__WHEEL_SLOT_BITS * SLEY__WHEEL_LEVELS))
+#define NO_TICK INT64_MAX
 
 /* The first tick that starts at or after `ns`, so that no timer is early. */
 static int64_t tick_after(int64_t ns)
@@ -64,17 +65,17 @@ static int64_t insert(struct sley__wheel *wheel, struct sley__timer *timer)
     int level = level_of(timer->tick, wheel->now);
     unsigned digit = DIGIT(timer->tick, level);
     int64_t unit = (int64_t)1 << (SLEY__WHEEL_SLOT_BITS * level);
+    int64_t visit = timer->tick & -unit;
 
-    /* Beyond the span: the slot before the current one is visited last, and sorts it in again. */
-    if ((timer->tick ^ wheel->now) >> SPAN_BITS) {
+    /* Beyond the span: the slot before the current one is visited last, and sorts it in again. The
+     * last level turns over, so it is the distance that counts, not the revolution. */
+    if (visit - (wheel->now & -unit) >= SPAN) {
         digit = (DIGIT(wheel->now, level) + SLEY__WHEEL_SLOTS - 1) % SLEY__WHEEL_SLOTS;
-        wheel->used[level][digit / 64] |= (uint64_t)1 << digit % 64;
-        list_push_back(&wheel->slot[level][digit], &timer->link);
-        return (wheel->now & -unit) + (SLEY__WHEEL_SLOTS - 1) * unit;
+        visit = (wheel->now & -unit) + (SLEY__WHEEL_SLOTS - 1) * unit;
     }
     wheel->used[level][digit / 64] |= (uint64_t)1 << digit % 64;
     list_push_back(&wheel->slot[level][digit], &timer->link);
-    return timer->tick & -unit;
+    return visit;
 }
 
 void sley__timer_arm(struct sley__wheel *wheel, struct sley__timer *timer, int64_t deadline)
