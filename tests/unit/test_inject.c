@@ -1,0 +1,112 @@
+/*
+ * test_inject.c: the shared queue.
+ */
+#include "inject.h"
+
+#include "task_impl.h"
+
+#include <criterion/criterion.h>
+
+static struct sley_task tasks[300];
+static struct sley__inject queue;
+
+static void setup(void)
+{
+    sley__inject_init(&queue);
+}
+
+TestSuite(inject, .init = setup);
+
+/* Pushes `count` tasks from number `first` on as one chain. */
+static void push(int first, int count)
+{
+    int i;
+
+    for (i = 0; i < count; i++)
+        tasks[first + i].next = &tasks[first + i + 1]; /* the last one is the queue's business */
+    sley__inject_push(&queue, &tasks[first], &tasks[first + count - 1], (size_t)count);
+}
+
+/* Takes up to `max` and expects `count` tasks from number `first` on. */
+static void expect(size_t max, int first, int count)
+{
+    size_t n = 77;
+    struct sley_task *task = sley__inject_take(&queue, max, &n);
+    int i;
+
+    cr_assert_eq(n, (size_t)count, "%d of %d taken", (int)n, count);
+    for (i = 0; i < count; i++, task = task->next)
+        cr_assert_eq(task - tasks, first + i);
+    cr_assert_null(task, "the chain must end");
+}
+
+Test(inject, is_empty_at_first)
+{
+    cr_assert_eq(sley__inject_size(&queue), 0);
+    expect(10, 0, 0);
+}
+
+Test(inject, is_first_in_first_out)
+{
+    for (int i = 0; i < 5; i++)
+        push(i, 1);
+    cr_assert_eq(sley__inject_size(&queue), 5);
+    for (int i = 0; i < 5; i++)
+        expect(1, i, 1);
+    expect(1, 0, 0);
+    cr_assert_eq(sley__inject_size(&queue), 0);
+}
+
+Test(inject, takes_chains_and_gives_them_in_order)
+{
+    push(0, 3);
+    push(3, 1);
+    push(4, 4);
+    cr_assert_eq(sley__inject_size(&queue), 8);
+    expect(8, 0, 8);
+}
+
+Test(inject, cuts_chains_where_the_taker_says)
+{
+    push(0, 10);
+    expect(4, 0, 4);
+    cr_assert_eq(sley__inject_size(&queue), 6);
+    expect(4, 4, 4);
+    expect(4, 8, 2);
+    expect(4, 0, 0);
+}
+
+Test(inject, gives_no_more_than_there_is)
+{
+    push(0, 300 - 1);
+    expect(1000, 0, 300 - 1);
+}
+
+Test(inject, nothing_asked_nothing_given)
+{
+    push(0, 2);
+    expect(0, 0, 0);
+    cr_assert_eq(sley__inject_size(&queue), 2);
+}
+
+Test(inject, goes_on_after_it_was_empty)
+{
+    push(0, 2);
+    expect(5, 0, 2);
+    push(7, 2);
+    push(9, 1);
+    expect(2, 7, 2);
+    push(10, 1);
+    expect(5, 9, 2);
+}
+
+Test(inject, counts_a_task_before_anybody_can_have_missed_it)
+{
+    size_t n;
+
+    /* The hint is what a worker looks at last before it sleeps. */
+    push(0, 1);
+    cr_assert_eq(sley__inject_size(&queue), 1);
+    sley__inject_take(&queue, 1, &n);
+    cr_assert_eq(sley__inject_size(&queue), 0);
+}
