@@ -149,6 +149,7 @@ static struct sley_task *steal_from(struct sley__worker *worker, struct sley__de
         sley__worker_push(worker, stolen[i]);
     sley__count(worker->counters.steals, 1);
     sley__count(worker->counters.stolen, n);
+    SLEY_PROBE2(steal, worker->index, n);
     return stolen[0];
 }
 
@@ -293,7 +294,9 @@ static void go_to_sleep(struct sley__worker *worker, int64_t *since)
         if (all)
             sley__sched_arm(sched);
         from = sley__clock_now();
+        SLEY_PROBE1(sleep, worker->index);
         woken = sley__parker_sleep(&worker->parker, sleep_until(worker));
+        SLEY_PROBE1(wake, worker->index);
         worker->now = sley__clock_now();
         sley__count(worker->counters.sleeps, 1);
         sley__count(worker->counters.slept_ns, worker->now - from);

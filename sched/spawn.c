@@ -196,6 +196,7 @@ static inline __attribute__((always_inline)) int spawn(struct sley__sched *sched
     if (!out)
         store_relaxed(&task->join, SLEY__JOIN_DETACHED);
     number_task(sched, worker, task);
+    SLEY_PROBE1(task_spawn, task);
     if (unlikely(options != NULL))
         apply_options(task, options);
     if (likely(!(error = submit(sched, worker, task, out))))

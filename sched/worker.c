@@ -161,11 +161,13 @@ void sley__worker_suspend_for(struct sley__worker *worker, struct sley_task *tas
         return; /* woken already, and nothing else to do: never left */
     task->saved_errno = *worker->errno_location;
     sley__count(worker->counters.switches, 1);
+    SLEY_PROBE1(task_park, task);
     if (likely(next != NULL))
         switch_to(worker, &task->context, &stack->fiber, next, false);
     else
         switch_to_base(worker, &task->context, &stack->fiber, false);
     worker = task->worker;
+    SLEY_PROBE2(task_resume, task, worker->index);
     *worker->errno_location = task->saved_errno;
 }
 
@@ -186,7 +188,9 @@ static inline struct sley__worker *run_task(struct sley__worker *worker, struct 
     worker->current = task;
     sley__task_set_state(task, SLEY__TASK_RUNNING);
     sley__count(worker->counters.started, 1);
+    SLEY_PROBE2(task_start, task, worker->index);
     result = task->fn(task->arg);
+    SLEY_PROBE2(task_end, task, result);
     worker = task->worker;
     worker->current = NULL;
     sley__worker_finish(worker, task, result);

@@ -21,6 +21,7 @@
 #include "stack.h"
 #include "task_impl.h"
 #include "timer_impl.h"
+#include "trace.h"
 #include "wait.h"
 
 /* Ticks between two looks at the shared queue, the timers and the events while there is local work.
