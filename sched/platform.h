@@ -93,8 +93,8 @@ int sley__guard_install(const struct sley__range *ranges, size_t count);
  * VMAs can be used again. */
 void sley__guard_forget(size_t count);
 
-/* Gives the ranges' pages back to the kernel; they read as zeroes afterwards. Guards inside them
- * survive. */
+/* Gives the ranges' pages back to the kernel; they read as zeroes afterwards, except where the
+ * program has locked its memory: there they stay as they are. Guards inside them survive. */
 void sley__discard(const struct sley__range *ranges, size_t count);
 
 /* Touches the ranges' pages ahead of use, in as few system calls as the kernel allows. A hint. */

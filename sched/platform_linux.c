@@ -65,13 +65,11 @@ enum {
     NANOSECONDS = 1000 * 1000 * 1000 /* in a second */
 };
 
-/* --- facts of the machine: written once by probe(), before the first worker; read by everybody ---
- */
+/* Facts of the machine, written once by probe() before the first worker; read by everybody. */
 
 bool sley__asymmetric_fences;
 static bool guard_regions;   /* MADV_GUARD_INSTALL works */
 static bool vectored_advice; /* process_madvise on oneself works */
-static uint64_t random_base;
 
 /* How many more guards mprotect may make. Any thread; relaxed, it publishes nothing. */
 static atomic(long) protect_budget;
@@ -101,9 +99,29 @@ int64_t sley__clock_now(void)
     return (int64_t)now.tv_sec * NANOSECONDS + now.tv_nsec;
 }
 
+static uint64_t random_base; /* written once, by read_random_base() */
+
+/* SLEY_SEED, if it is a number. */
+static void read_random_base(void)
+{
+    const char *text = getenv("SLEY_SEED");
+    char *end;
+
+    if (text && *text) {
+        random_base = strtoull(text, &end, 0);
+        if (*end == '\0')
+            return;
+    }
+    if (getrandom(&random_base, sizeof random_base, GRND_NONBLOCK) != (ssize_t)sizeof random_base)
+        random_base = sley__hash64((uint64_t)sley__clock_now() ^ (uint64_t)getpid());
+}
+
+/* Not part of probe(): that has atomics in it, which in a hostile build ask for the seed. */
 uint64_t sley__random_base(void)
 {
-    sley__platform_init();
+    static pthread_once_t read_once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&read_once, read_random_base);
     return random_base;
 }
 
@@ -333,9 +351,7 @@ int sley__guard_install(const struct sley__range *ranges, size_t count)
 
 void sley__discard(const struct sley__range *ranges, size_t count)
 {
-    int error = advise(ranges, count, MADV_DONTNEED);
-
-    ensure_msg(error == 0, "madvise(%p, DONTNEED): %s", ranges->address, sley_strerror(error));
+    advise(ranges, count, MADV_DONTNEED); /* refused where the program has called mlockall() */
 }
 
 void sley__populate(const struct sley__range *ranges, size_t count)
@@ -371,28 +387,11 @@ static void probe_guards(void)
     munmap(page, PAGE);
 }
 
-static uint64_t read_random_base(void)
-{
-    const char *text = getenv("SLEY_SEED");
-    uint64_t bits;
-    char *end;
-
-    if (text && *text) {
-        bits = strtoull(text, &end, 0);
-        if (*end == '\0')
-            return bits;
-    }
-    if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != (ssize_t)sizeof bits)
-        bits = sley__hash64((uint64_t)sley__clock_now() ^ (uint64_t)getpid());
-    return bits;
-}
-
 static void probe(void)
 {
     sley__asymmetric_fences = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
     probe_guards();
     store_relaxed(&protect_budget, read_protect_budget());
-    random_base = read_random_base();
 }
 
 static pthread_once_t probed = PTHREAD_ONCE_INIT;

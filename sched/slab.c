@@ -37,7 +37,7 @@ enum {
 
 _Static_assert(sizeof(struct sley__stack) <= HEADER, "the header grew out of its place");
 
-/* --- geometry: pure functions ---------------------------------------------------------------- */
+/* --- geometry: pure functions --- */
 
 static const size_t class_sizes[SLEY__STACK_CLASSES] = {
     [SLEY__STACK_16K] = 16 * 1024,
@@ -93,7 +93,7 @@ static uint32_t number_of(const struct sley__stack_slab *slab, const void *addre
     return (uint32_t)((size_t)((const char *)address - slab->base) / slab->stride);
 }
 
-/* --- slabs ----------------------------------------------------------------------------------- */
+/* --- slabs --- */
 
 struct sley__stack_slab *sley__slab_new(int class, uint32_t count)
 {
@@ -165,8 +165,7 @@ void sley__slab_put(const struct sley__cut *cut)
         slab->bare[slab->bare_count++] = cut->number[i];
 }
 
-/* --- from a place to a stack and back ----------------------------------------------------------
- */
+/* --- from a place to a stack and back --- */
 
 /* False: the places have no guards, and are marked. */
 static bool install_guards(struct sley__cut *cut)
@@ -204,7 +203,7 @@ static void populate_tops(const struct sley__cut *cut)
 static void write_header(const struct sley__stack_slab *slab, uint32_t number)
 {
     struct sley__stack *stack = header(slab, number);
-    size_t colour = (number & ~SLEY__CANARY_BIT) % COLOURS * SLEY_CACHE_LINE;
+    size_t colour = (size_t)place(slab, number) / slab->stride % COLOURS * SLEY_CACHE_LINE;
 
     stack->class = slab->class;
     stack->canary = number & SLEY__CANARY_BIT;
@@ -257,8 +256,7 @@ struct sley__stack *sley__slab_strip(const struct sley__stack_pool *pool, struct
     return chain;
 }
 
-/* --- looking at stacks -------------------------------------------------------------------------
- */
+/* --- looking at stacks --- */
 
 void sley__stack_check(const struct sley__stack *stack)
 {

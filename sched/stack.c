@@ -39,7 +39,7 @@ enum {
 /* A slab's size: 1,000,000 stacks of 64 KiB in 250 mappings, which the kernel merges. */
 static const size_t SLAB_BYTES_MAX = (size_t)256 * 1024 * 1024;
 
-/* --- slabs ----------------------------------------------------------------------------------- */
+/* --- slabs --- */
 
 /* How many stacks the next slab gets: as many as there are, at least `missing`, within limits. */
 static uint32_t slab_count(const struct sley__stack_level *level, int class, size_t missing)
@@ -85,7 +85,7 @@ static int grow(struct sley__stack_pool *pool, int class, size_t wanted)
     return 0;
 }
 
-/* --- promises -------------------------------------------------------------------------------- */
+/* --- promises --- */
 
 /* What caches may hold that nobody else can get at: their fill, and a batch on its way. */
 static size_t hoarded(const struct sley__stack_pool *pool, int class)
@@ -116,7 +116,7 @@ void sley__stack_unreserve(struct sley__stack_pool *pool, int class, size_t coun
     sley__lock_release(&pool->lock);
 }
 
-/* --- between the levels ---------------------------------------------------------------------- */
+/* --- between the levels --- */
 
 /* With the lock. */
 static struct sley__stack *pop_bundle(struct sley__stack_level *level)
@@ -221,7 +221,7 @@ NOINLINE void sley__stack_spill(struct sley__stack_pool *pool, struct sley__stac
     sley__lock_release(&pool->lock);
 }
 
-/* --- giving pages back ------------------------------------------------------------------------ */
+/* --- giving pages back --- */
 
 /* A bundle of a list above its watermark, or NULL. */
 static struct sley__stack *take_surplus(struct sley__stack_pool *pool)
@@ -253,7 +253,7 @@ bool sley__stack_trim(struct sley__stack_pool *pool)
     return true;
 }
 
-/* --- the pool -------------------------------------------------------------------------------- */
+/* --- the pool --- */
 
 void sley__stack_pool_init(struct sley__stack_pool *pool)
 {

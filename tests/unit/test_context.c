@@ -70,7 +70,7 @@ static void adopt(void)
 
 TestSuite(context, .init = adopt);
 
-/* --- coming and going ------------------------------------------------------------------------- */
+/* --- coming and going --- */
 
 static void count_visits(struct flow *self)
 {
@@ -143,7 +143,7 @@ Test(context, init_touches_only_what_it_promised)
         cr_assert_eq(stack[i], 0xa5, "byte %zu", i);
 }
 
-/* --- alignment -------------------------------------------------------------------------------- */
+/* --- alignment --- */
 
 static void format_and_spill(struct flow *self)
 {
@@ -199,7 +199,7 @@ Test(context, enters_as_a_call_would)
     flow_close(&flow);
 }
 
-/* --- registers -------------------------------------------------------------------------------- */
+/* --- registers --- */
 
 enum { REGISTERS = 6 };
 
@@ -256,8 +256,7 @@ Test(context, every_callee_saved_register_survives)
 }
 #endif
 
-/* --- locals of the compiler's choice ------------------------------------------------------------
- */
+/* --- locals of the compiler's choice --- */
 
 static void scramble(struct flow *self)
 {
@@ -312,8 +311,7 @@ Test(context, the_compiler_keeps_its_values)
     flow_close(&flow);
 }
 
-/* --- threads -----------------------------------------------------------------------------------
- */
+/* --- threads --- */
 
 static pid_t seen_on[2];
 
@@ -351,8 +349,7 @@ Test(context, goes_on_on_another_kernel_thread)
     flow_close(&flow);
 }
 
-/* --- unwinding ---------------------------------------------------------------------------------
- */
+/* --- unwinding --- */
 
 static void *frames[64];
 
