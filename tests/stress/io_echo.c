@@ -12,7 +12,7 @@ static int serve(void *arg)
 
     while ((count = sley_tcp_read(tcp, buffer, sizeof(buffer))) > 0)
         must_be(sley_tcp_write(tcp, buffer, (size_t)count, NULL), 0);
-    must_be(count, SLEY_EOF);
+    must(count == SLEY_EOF || count == SLEY_ECANCELED); /* the runtime may end first */
     sley_tcp_free(tcp);
     return 0;
 }
