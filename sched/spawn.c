@@ -329,7 +329,7 @@ static NOINLINE int join_task(struct sley_task *self, struct sley_task *task, in
 
     if (error)
         return error;
-    switch (sley__task_join_task(task, self, waker.ticket)) {
+    switch (sley__task_join_task(task, self)) {
     case SLEY__JOIN_BUSY:
         sley__wait_abandon(NULL);
         return SLEY_EBUSY;

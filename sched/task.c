@@ -2,9 +2,14 @@
  * task.c: the join word and the memory of tasks.
  *
  * The idea of the join word: a task has at most one joiner, so the end of the task and the joiner
- * can settle everything with one compare-and-swap each on one word. The ticket that goes with a
- * joiner is stored in the task *before* the joiner publishes itself and is read by the end
- * *before* it publishes DONE, since after DONE the joiner may free the task at any moment.
+ * can settle everything with one compare-and-swap each on one word. Which wait of the joiner the
+ * end has to end is the one that the joiner is in: it cannot begin another before it has taken
+ * itself out of the word. So the end first makes the word ENDING, which holds the joiner there,
+ * then reads the ticket from the joiner, and then publishes DONE, after which the joiner may free
+ * the task at any moment.
+ *   Rejected: a ticket stored beside the word by the joiner. A second joiner that is about to be
+ *   told BUSY overwrites it; and a joiner that gives up and comes again, between the end's reading
+ *   of the ticket and its compare-and-swap, leaves the end with the ticket of the wait before.
  *
  * The idea of the memory: tasks are cut from slabs that double in size up to 2 MiB. From then on
  * slabs are huge pages: a million tasks are 190 MB, and faulting them in 4 KiB at a time costs
@@ -21,15 +26,15 @@
 
 enum sley__finish_duty sley__task_finish(struct sley_task *task, struct sley__finish *out)
 {
-    uintptr_t seen = load_acquire(&task->join); /* partner: release in join_task/join_foreign */
+    uintptr_t seen = load_acquire(&task->join); /* partner: release in join_as */
 
     for (;;) {
+        bool by_task = seen && !(seen & SLEY__JOIN_FOREIGN);
+
         if (seen == SLEY__JOIN_DETACHED)
             return SLEY__FINISH_FREE;
-        if (seen && !(seen & SLEY__JOIN_FOREIGN))
-            out->ticket = task->joiner_ticket;
         /* Release: the result. Partner: acquire in join, retract, detach. */
-        if (cas_acq_rel(&task->join, &seen, SLEY__JOIN_DONE))
+        if (cas_acq_rel(&task->join, &seen, by_task ? SLEY__JOIN_ENDING : SLEY__JOIN_DONE))
             break;
     }
     if (!seen)
@@ -39,6 +44,8 @@ enum sley__finish_duty sley__task_finish(struct sley_task *task, struct sley__fi
         return SLEY__FINISH_WAKE_FOREIGN;
     }
     out->joiner = (struct sley_task *)seen;
+    out->ticket = sley__task_ticket(load_relaxed(&out->joiner->word));
+    store_release(&task->join, SLEY__JOIN_DONE); /* partner: acquire in retract */
     return SLEY__FINISH_WAKE_TASK;
 }
 
@@ -51,10 +58,8 @@ static enum sley__join_duty join_as(struct sley_task *task, uintptr_t who)
     return seen == SLEY__JOIN_DONE ? SLEY__JOIN_TAKE : SLEY__JOIN_BUSY;
 }
 
-enum sley__join_duty sley__task_join_task(struct sley_task *task, struct sley_task *joiner,
-                                          uint64_t ticket)
+enum sley__join_duty sley__task_join_task(struct sley_task *task, struct sley_task *joiner)
 {
-    task->joiner_ticket = ticket;
     return join_as(task, (uintptr_t)joiner);
 }
 
@@ -66,9 +71,17 @@ enum sley__join_duty sley__task_join_foreign(struct sley_task *task, atomic(uint
 enum sley__join_duty sley__task_join_retract(struct sley_task *task, struct sley_task *joiner)
 {
     uintptr_t seen = (uintptr_t)joiner;
+    unsigned spins = 0;
 
     if (cas_acq_rel(&task->join, &seen, 0))
         return SLEY__JOIN_WAIT;
+    /* A few instructions of the end, unless its thread has lost its core. */
+    while (seen == SLEY__JOIN_ENDING) {
+        cpu_relax();
+        if (++spins % 256 == 0)
+            sley__thread_yield();
+        seen = load_acquire(&task->join); /* partner: release in sley__task_finish */
+    }
     ensure(seen == SLEY__JOIN_DONE);
     return SLEY__JOIN_TAKE;
 }

@@ -16,9 +16,9 @@
  * The join word: how the end of a task meets its handle.
  *
  *     0           runs, the handle is with its owner
- *     joiner      a parked task waits in join (its ticket in joiner_ticket), or with bit 0 set a
- *                 foreign thread's futex
+ *     joiner      a parked task waits in join, or with bit 0 set a foreign thread's futex
  *     DETACHED    nobody will join: the end frees the task
+ *     ENDING      for an instant: the end holds the joiner to read which wait of its it is to end
  *     DONE        ended, `result` is valid: the join or the detach frees the task
  *
  * Task memory is type-stable: slabs are unmapped only with the runtime. That is what makes wakers
@@ -56,6 +56,7 @@ enum sley__task_state {
 
 #define SLEY__JOIN_DONE       ((uintptr_t)2)
 #define SLEY__JOIN_DETACHED   ((uintptr_t)4)
+#define SLEY__JOIN_ENDING     ((uintptr_t)6)
 #define SLEY__JOIN_FOREIGN    ((uintptr_t)1) /* tag: the rest is a futex word's address */
 
 /* Names longer than this less one are cut: they are for messages. */
@@ -91,7 +92,6 @@ struct sley_task {
     atomic(uint64_t) id;         /* likewise */
 
     /* Cold. */
-    uint64_t joiner_ticket;               /* by the joiner, before it publishes itself in `join` */
     atomic(char) label[SLEY__LABEL_SIZE]; /* own name, cut. Last byte always 0 */
 };
 
@@ -188,9 +188,10 @@ enum sley__join_duty {
     SLEY__JOIN_BUSY, /* another one joins already, or it is detached */
 };
 
-/* Registers a parked task's ticket, or a futex, to be told of the end. */
-MUST_USE enum sley__join_duty sley__task_join_task(struct sley_task *task, struct sley_task *joiner,
-                                                   uint64_t ticket);
+/* Registers a task that has begun a wait, or a futex, to be told of the end. A task that is told to
+ * wait begins no other wait before it has been woken for this one or has retracted. */
+MUST_USE enum sley__join_duty sley__task_join_task(struct sley_task *task,
+                                                   struct sley_task *joiner);
 MUST_USE enum sley__join_duty sley__task_join_foreign(struct sley_task *task,
                                                       atomic(uint32_t) * futex);
 
