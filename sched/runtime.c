@@ -248,22 +248,30 @@ int sley_runtime_stats(const struct sley_runtime *runtime, unsigned index,
 
 /* --- services ------------------------------------------------------------------------------- */
 
+/* So that close comes in the reverse order. Any thread. */
+static void note_service(struct sley_runtime *runtime, enum sley__service_kind kind)
+{
+    sley__lock_acquire(&runtime->order_lock);
+    runtime->service_order[runtime->service_count++] = (unsigned)kind;
+    sley__lock_release(&runtime->order_lock);
+}
+
 int sley__runtime_service(struct sley_runtime *runtime, enum sley__service_kind kind,
                           int (*create)(struct sley_runtime *runtime, struct sley__service **out),
                           struct sley__service **out)
 {
     int error = 0;
 
-    sley__lock_acquire(&runtime->service_lock);
+    sley__lock_acquire(&runtime->service_locks[kind]);
     if (!runtime->services[kind]) {
         error = create(runtime, &runtime->services[kind]);
         if (error)
             runtime->services[kind] = NULL;
         else
-            runtime->service_order[runtime->service_count++] = (unsigned)kind;
+            note_service(runtime, kind);
     }
     *out = runtime->services[kind];
-    sley__lock_release(&runtime->service_lock);
+    sley__lock_release(&runtime->service_locks[kind]);
     return error;
 }
 
@@ -282,11 +290,11 @@ int sley__runtime_poller(struct sley_runtime *runtime,
     *out = load_acquire(&runtime->sched.poller); /* partner: release below */
     if (*out)
         return 0;
-    sley__lock_acquire(&runtime->service_lock);
+    sley__lock_acquire(&runtime->poller_lock);
     *out = load_relaxed(&runtime->sched.poller);
     if (!*out && !(error = create(runtime, out)))
         store_release(&runtime->sched.poller, *out);
-    sley__lock_release(&runtime->service_lock);
+    sley__lock_release(&runtime->poller_lock);
     /* If all sleep already nobody has armed the watcher: one wakes, and arms when it sleeps again.
      */
     if (!error)

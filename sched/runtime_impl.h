@@ -14,9 +14,13 @@ struct sley_runtime {
     struct sley_topology *topology;
     char name[16];
     bool pinned;
-    bool fault_handler;             /* holds a reference to the process's handler */
-    struct sley__lock service_lock; /* services, poller creation; long: create runs under it */
-    struct sley__service *services[SLEY__SERVICES];
+    bool fault_handler; /* holds a reference to the process's handler */
+    /* Held long: create runs under them. So a service's create may ask for the poller or a service
+     * of a lower kind, but not the other way round. */
+    struct sley__lock poller_lock;
+    struct sley__lock service_locks[SLEY__SERVICES];
+    struct sley__service *services[SLEY__SERVICES]; /* each: its lock */
+    struct sley__lock order_lock;                   /* the two below */
     unsigned service_order[SLEY__SERVICES], service_count;
 };
 
