@@ -154,8 +154,13 @@ static NOINLINE int park_until(struct sley__worker *worker, struct sley_task *ta
 
     sley__timer_arm(&worker->wheel, &timer, deadline);
     sley__worker_suspend(worker, task);
-    if (task->wake_result == SLEY__TIMER_FIRED)
-        return SLEY_ETIMEDOUT; /* taken out of the wheel by the one who woke us */
+    if (task->wake_result == SLEY__TIMER_FIRED) {
+        /* The timer was taken out of the wheel by the one who woke us. A cancel that came after
+         * that still wins over the ambient deadline; one of the call's own has done its work. */
+        if (deadline == task->deadline && load_relaxed(&task->cancelled))
+            return SLEY_ECANCELED;
+        return SLEY_ETIMEDOUT;
+    }
     sley__timer_disarm(&timer);
     return task->wake_result;
 }
