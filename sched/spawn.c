@@ -193,6 +193,8 @@ static inline __attribute__((always_inline)) int spawn(struct sley__sched *sched
     fill_task(task, fn, arg, site, class);
     if (likely(worker && worker->current))
         task->deadline = worker->current->deadline;
+    else
+        task->deadline = sley_deadline(); /* the spawner may be a task of another runtime */
     if (!out)
         store_relaxed(&task->join, SLEY__JOIN_DETACHED);
     number_task(sched, worker, task);
@@ -256,6 +258,7 @@ void sley__worker_finish(struct sley__worker *worker, struct sley_task *task, in
     return_stack(sched, worker, class);
     /* Release: what the task did. Partner: acquire in sley__sched_live. */
     store_release(&worker->counters.finished, load_relaxed(&worker->counters.finished) + 1);
+    fence_light(); /* partner: fence_heavy between `closing` and the look at `finished` */
     if (unlikely(load_relaxed(&sched->closing)))
         sley__sched_check_drained(sched);
 }
