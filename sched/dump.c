@@ -51,7 +51,8 @@ static int dump_task(struct sley_task *task, void *arg)
     char line[512];
     int length;
 
-    if (state == SLEY__TASK_FREE)
+    /* No site: its first spawn is under way, and seen out of order. */
+    if (state == SLEY__TASK_FREE || !load_relaxed(&task->site))
         return 0;
     if (state == SLEY__TASK_RUNNING && sley__context_ready(&task->context))
         state = SLEY__TASK_WOKEN; /* has yielded */
@@ -61,8 +62,10 @@ static int dump_task(struct sley_task *task, void *arg)
                       state == SLEY__TASK_WAITING && what ? what : "",
                       (double)((uint64_t)age << SLEY__BORN_BITS) / 1e9, sley__task_site(task),
                       load_relaxed(&task->cancelled) ? ", cancelled" : "");
-    if (length >= (int)sizeof line)
+    if (length >= (int)sizeof line) {
         length = (int)sizeof line - 1;
+        line[length - 1] = '\n';
+    }
     dump->tasks++;
     return emit(dump, line, (size_t)length);
 }
