@@ -74,7 +74,7 @@ void sley__worker_overflow(struct sley__worker *worker, struct sley__deque *queu
 /* --- switching ------------------------------------------------------------------------------ */
 
 /* Waits until a task that was woken early has left its old stack: a few instructions of another
- * worker, unless that one has lost its core. Owner. */
+ * worker, unless that one has lost its core. Owner, on a flow that nobody waits for. */
 static NOINLINE void await_saved(struct sley_task *task)
 {
     unsigned spins;
@@ -149,6 +149,14 @@ static void switch_to_base(struct sley__worker *worker, struct sley__context *fr
     sley__context_switch(from, from_fiber, &worker->base, &worker->base_fiber, leaving);
 }
 
+/* Whether a task that has not left its own stack yet may switch straight to `next`. Not if that one
+ * has not left its stack either: it may be on another worker, about to switch to us, and each would
+ * wait for the other. The carrier's own loop waits for it instead. */
+static inline bool may_switch(struct sley_task *next)
+{
+    return !next->stack || sley__context_ready(&next->context);
+}
+
 void sley__worker_suspend_for(struct sley__worker *worker, struct sley_task *task,
                               struct sley_task *next)
 {
@@ -162,10 +170,12 @@ void sley__worker_suspend_for(struct sley__worker *worker, struct sley_task *tas
     task->saved_errno = *worker->errno_location;
     sley__count(worker->counters.switches, 1);
     SLEY_PROBE1(task_park, task);
-    if (likely(next != NULL))
+    if (likely(next && may_switch(next))) {
         switch_to(worker, &task->context, &stack->fiber, next, false);
-    else
+    } else {
+        worker->handoff = next;
         switch_to_base(worker, &task->context, &stack->fiber, false);
+    }
     worker = task->worker;
     SLEY_PROBE2(task_resume, task, worker->index);
     *worker->errno_location = task->saved_errno;
@@ -230,7 +240,11 @@ static void base_loop(struct sley__worker *worker)
 {
     struct sley_task *task;
 
-    while ((task = sley__worker_find(worker))) {
+    for (;;) {
+        task = worker->handoff;
+        worker->handoff = NULL;
+        if (!task && !(task = sley__worker_find(worker)))
+            return;
         sley__count(worker->counters.switches, 1);
         switch_to(worker, &worker->base, &worker->base_fiber, task, false);
     }

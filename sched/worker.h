@@ -61,7 +61,7 @@ struct sley__worker {
     struct sley__stack *stack;            /* what the owner stands on; NULL: its thread's own */
     struct sley__sched *sched;            /* constant */
     int *errno_location;                  /* of the carrier: D11, without asking the C library */
-    struct sley_task *handoff;            /* new task for the loop that starts on a fresh stack */
+    struct sley_task *handoff;            /* what the loop that the owner switches to is to run */
     unsigned ticks_left;                  /* to the next sley__worker_maintain */
     unsigned lifo_left;                   /* budget */
     unsigned woken_left;                  /* how many woken tasks may go before a spawned one */
