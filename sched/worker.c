@@ -18,7 +18,9 @@
  * takes from that cache, so nobody can have it before we have left it.
  *
  * Nothing has to happen after a switch. Contexts publish themselves (context.h), so a task may be
- * put in a queue before it has left its stack: a yield pushes itself and then suspends.
+ * put in a queue before it has left its stack: a yield pushes itself and then suspends. Whoever
+ * takes such a task out waits for it, but never while it is itself a task that has not left its
+ * stack: two that had taken each other would wait for ever. Then the carrier's own loop waits.
  *
  * After any switch the kernel thread may be another one. So `worker` is read back from the task,
  * where whoever resumed it has put it, and errno is saved and restored through the carrier's own
