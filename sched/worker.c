@@ -233,7 +233,7 @@ static void run_loop(struct sley__worker *worker)
             switch_to(worker, &worker->nowhere, &stack->fiber, task, true);
         else
             switch_to_base(worker, &worker->nowhere, &stack->fiber, true);
-        ensure(!"a flow that has ended was resumed");
+        ensure_msg(false, "a flow that has ended was resumed");
     }
 }
 
