@@ -34,11 +34,15 @@
 
 #include <sley/version.h>
 
+#ifdef SLEY_HOSTILE
+enum { IDLE_MAX = 2, BUFFER_KEEP = 64, IDLE_CONNECTIONS = 2 };
+#else
 enum {
     IDLE_MAX = 256,          /* responses kept for reuse: what one has in flight at most times */
     BUFFER_KEEP = 64 * 1024, /* a larger buffer is not kept */
     IDLE_CONNECTIONS = 256,
 };
+#endif
 
 /* --- the recycled objects -------------------------------------------------------------------- */
 

@@ -16,11 +16,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifdef SLEY_HOSTILE
+enum { SINK_BUFFER = 20 * 1024, HEADERS_MAX = 256 * 1024, BUFFER_START = 2 };
+#else
 enum {
     SINK_BUFFER = 256 * 1024, /* bytes between the I/O thread and a sink */
     HEADERS_MAX = 256 * 1024, /* bytes of all headers of one answer */
     BUFFER_START = 4096,
 };
+#endif
 
 bool sley__http_buffer_reserve(struct sley__http_buffer *buffer, size_t more)
 {

@@ -30,7 +30,11 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { BATCH = 128 };
+#ifdef SLEY_HOSTILE
+enum { BATCH = 2, TABLE_START = 1 };
+#else
+enum { BATCH = 128, TABLE_START = 64 };
+#endif
 
 struct sley__http_socket {
     uint8_t wanted;     /* CURL_POLL_IN | CURL_POLL_OUT */
@@ -59,7 +63,7 @@ void sley__http_sockets_close(struct sley__http_sockets *sockets)
 static bool cover(struct sley__http_sockets *sockets, int fd)
 {
     struct sley__http_socket *table;
-    int *changed, size = sockets->size ? sockets->size : 64;
+    int *changed, size = sockets->size ? sockets->size : TABLE_START;
 
     if (fd < sockets->size)
         return true;

@@ -53,12 +53,16 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#ifdef SLEY_HOSTILE
+enum { CHUNK = 2, BATCH = 2, ROUNDS = 1, TICK_MS = 1 };
+#else
 enum {
     CHUNK = 63,   /* records per allocation: 4 KiB with the header */
     BATCH = 64,   /* events taken at once */
     ROUNDS = 16,  /* batches that the I/O thread takes before it gives its other work a turn */
     TICK_MS = 10, /* the longest that nobody looks while a worker is busy */
 };
+#endif
 
 struct sley__fd_chunk {
     struct sley__fd_chunk *next;

@@ -632,11 +632,16 @@ Test(http, not_on_a_task)
 
 static struct world left;
 
-/* Cleans up after the runtime has cancelled it. */
+/* Cleans up after the runtime has cancelled it. The handler is cancelled in the same breath, and
+ * its 500 may be there first. */
 static int get_to_the_end(void *unused __attribute__((unused)))
 {
+    int error;
+
     open_world(&left, NULL);
-    assert_error(get(&left, "/forever"), SLEY_ECANCELED);
+    error = get(&left, "/forever");
+    cr_assert(error == SLEY_ECANCELED || sley_http_response_status(left.response) == 500);
+    drop(&left);
     close_world(&left);
     return 0;
 }
