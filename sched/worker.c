@@ -75,19 +75,6 @@ void sley__worker_overflow(struct sley__worker *worker, struct sley__deque *queu
 
 /* --- switching ------------------------------------------------------------------------------ */
 
-/* Waits until a task that was woken early has left its old stack: a few instructions of another
- * worker, unless that one has lost its core. Owner, on a flow that nobody waits for. */
-static NOINLINE void await_saved(struct sley_task *task)
-{
-    unsigned spins;
-
-    for (spins = 1; !sley__context_ready(&task->context); spins++) {
-        cpu_relax();
-        if (spins % 256 == 0)
-            sley__thread_yield();
-    }
-}
-
 static void run_loop(struct sley__worker *worker) __attribute__((noreturn));
 
 /* The base of every cached stack. */
@@ -109,9 +96,23 @@ static struct sley__stack *take_stack(struct sley__worker *worker, int class)
     return stack;
 }
 
-/* A fresh stack whose loop will start with the new task `next`, in worker->fresh. Owner. */
-static NOINLINE struct sley__stack *prepare_fresh(struct sley__worker *worker,
-                                                  struct sley_task *next)
+/* Where a switch leads. */
+struct target {
+    struct sley__context *context;
+    struct sley__fiber *fiber;
+};
+
+/* A parked task, which has left its stack. Owner. */
+static inline struct target to_parked(struct sley__worker *worker, struct sley_task *next)
+{
+    next->worker = worker;
+    worker->current = next;
+    worker->stack = next->stack;
+    return (struct target){&next->context, &next->stack->fiber};
+}
+
+/* A fresh stack whose loop starts with the new task `next`. Owner. */
+static struct target to_fresh(struct sley__worker *worker, struct sley_task *next)
 {
     struct sley__stack *stack = take_stack(worker, next->stack_class);
 
@@ -119,50 +120,31 @@ static NOINLINE struct sley__stack *prepare_fresh(struct sley__worker *worker,
     worker->stack = stack;
     worker->handoff = next;
     sley__context_init(&worker->fresh, stack->top, stack_entry, worker);
-    return stack;
+    return (struct target){&worker->fresh, &stack->fiber};
 }
 
-/* Leaves the running flow, saved in `from`, for `next`. Returns when `from` is resumed; never if
- * `leaving`. Owner. */
-static inline void switch_to(struct sley__worker *worker, struct sley__context *from,
-                             struct sley__fiber *from_fiber, struct sley_task *next, bool leaving)
-{
-    struct sley__stack *stack = next->stack;
-
-    if (likely(stack != NULL)) {
-        if (unlikely(!sley__context_ready(&next->context)))
-            await_saved(next);
-        next->worker = worker;
-        worker->current = next;
-        worker->stack = stack;
-        sley__context_switch(from, from_fiber, &next->context, &stack->fiber, leaving);
-        return;
-    }
-    stack = prepare_fresh(worker, next);
-    sley__context_switch(from, from_fiber, &worker->fresh, &stack->fiber, leaving);
-}
-
-/* Nothing is ready: on to the carrier's own stack. */
-static void switch_to_base(struct sley__worker *worker, struct sley__context *from,
-                           struct sley__fiber *from_fiber, bool leaving)
+/* The carrier's own loop, which goes on with `next`, or looks for work if that is NULL. Owner. */
+static struct target to_base(struct sley__worker *worker, struct sley_task *next)
 {
     worker->current = NULL;
     worker->stack = NULL;
-    sley__context_switch(from, from_fiber, &worker->base, &worker->base_fiber, leaving);
+    worker->handoff = next;
+    return (struct target){&worker->base, &worker->base_fiber};
 }
 
-/* Whether a task that has not left its own stack yet may switch straight to `next`. Not if that one
- * has not left its stack either: it may be on another worker, about to switch to us, and each would
- * wait for the other. The carrier's own loop waits for it instead. */
-static inline bool may_switch(struct sley_task *next)
+/* The rarer ways to go on from a task that has not left its stack yet. If `next` has not left its
+ * own either it may be on another worker, about to switch to us, and each would wait for the other:
+ * so the carrier's loop waits for it. Owner. */
+static NOINLINE struct target to_other(struct sley__worker *worker, struct sley_task *next)
 {
-    return !next->stack || sley__context_ready(&next->context);
+    return next && !next->stack ? to_fresh(worker, next) : to_base(worker, next);
 }
 
 void sley__worker_suspend_for(struct sley__worker *worker, struct sley_task *task,
                               struct sley_task *next)
 {
     struct sley__stack *stack = worker->stack;
+    struct target to;
 
     check(worker->current == task && task->stack == stack);
     if (unlikely(load_relaxed(&worker->sched->stacks.canaries)))
@@ -172,12 +154,11 @@ void sley__worker_suspend_for(struct sley__worker *worker, struct sley_task *tas
     task->saved_errno = *worker->errno_location;
     sley__count(worker->counters.switches, 1);
     SLEY_PROBE1(task_park, task);
-    if (likely(next && may_switch(next))) {
-        switch_to(worker, &task->context, &stack->fiber, next, false);
-    } else {
-        worker->handoff = next;
-        switch_to_base(worker, &task->context, &stack->fiber, false);
-    }
+    if (likely(next && next->stack && sley__context_ready(&next->context)))
+        to = to_parked(worker, next);
+    else
+        to = to_other(worker, next);
+    sley__context_switch(&task->context, &stack->fiber, to.context, to.fiber, false);
     worker = task->worker;
     SLEY_PROBE2(task_resume, task, worker->index);
     *worker->errno_location = task->saved_errno;
@@ -186,6 +167,29 @@ void sley__worker_suspend_for(struct sley__worker *worker, struct sley_task *tas
 void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task)
 {
     sley__worker_suspend_for(worker, task, sley__worker_next(worker));
+}
+
+/* Waits until a task that was woken early has left its old stack: a few instructions of another
+ * worker, unless that one has lost its core. Owner, on a flow that nobody waits for. */
+static NOINLINE void await_saved(struct sley_task *task)
+{
+    unsigned spins;
+
+    for (spins = 1; !sley__context_ready(&task->context); spins++) {
+        cpu_relax();
+        if (spins % 256 == 0)
+            sley__thread_yield();
+    }
+}
+
+/* Any ready task, from a flow that nobody waits for. Owner. */
+static struct target to_ready(struct sley__worker *worker, struct sley_task *next)
+{
+    if (!next->stack)
+        return to_fresh(worker, next);
+    if (unlikely(!sley__context_ready(&next->context)))
+        await_saved(next);
+    return to_parked(worker, next);
 }
 
 /* --- the loop ------------------------------------------------------------------------------- */
@@ -216,6 +220,7 @@ static void run_loop(struct sley__worker *worker)
     for (;;) {
         struct sley_task *task = worker->handoff;
         struct sley__stack *stack = worker->stack;
+        struct target to;
 
         worker->handoff = NULL;
         if (!task)
@@ -229,10 +234,8 @@ static void run_loop(struct sley__worker *worker)
         }
         sley__stack_release(&worker->sched->stacks, &worker->stacks, stack);
         sley__count(worker->counters.switches, 1);
-        if (task)
-            switch_to(worker, &worker->nowhere, &stack->fiber, task, true);
-        else
-            switch_to_base(worker, &worker->nowhere, &stack->fiber, true);
+        to = task ? to_ready(worker, task) : to_base(worker, NULL);
+        sley__context_switch(&worker->nowhere, &stack->fiber, to.context, to.fiber, true);
         ensure_msg(false, "a flow that has ended was resumed");
     }
 }
@@ -241,6 +244,7 @@ static void run_loop(struct sley__worker *worker)
 static void base_loop(struct sley__worker *worker)
 {
     struct sley_task *task;
+    struct target to;
 
     for (;;) {
         task = worker->handoff;
@@ -248,7 +252,8 @@ static void base_loop(struct sley__worker *worker)
         if (!task && !(task = sley__worker_find(worker)))
             return;
         sley__count(worker->counters.switches, 1);
-        switch_to(worker, &worker->base, &worker->base_fiber, task, false);
+        to = to_ready(worker, task);
+        sley__context_switch(&worker->base, &worker->base_fiber, to.context, to.fiber, false);
     }
 }
 
