@@ -22,9 +22,10 @@ struct flow {
     struct thread *thread; /* who runs it. Written by whoever resumes it */
     struct flow *next;     /* in the queue */
     char *stack;
-    unsigned lives; /* left, this one included */
-    uint64_t steps; /* plain on purpose */
-    bool running;   /* likewise */
+    unsigned lives;   /* left, this one included */
+    uint64_t steps;   /* plain on purpose */
+    bool running;     /* likewise */
+    uint64_t written; /* likewise: by the flow until it has left its stack, read by its resumer */
 };
 
 /* A kernel thread; its own stack is a context too. */
@@ -74,6 +75,7 @@ static void resume(struct thread *thread, struct sley__context *from, struct sle
 {
     while (!sley__context_ready(&flow->context))
         sley__thread_yield();
+    CHECK(flow->written == flow->steps, "resumed before it had left");
     flow->thread = thread;
     sley__context_switch(from, fiber, &flow->context, &flow->fiber, false);
 }
@@ -88,6 +90,7 @@ static void yield(struct flow *self)
     self->running = false;
     push(self); /* from here on others may want to resume it */
     next = pop(&all_done);
+    self->written = self->steps;
     if (next == self) {
         self->running = true;
         return;
