@@ -16,6 +16,7 @@ void sley__sched_ready(struct sley_task *task, bool first)
 {
     struct sley__worker *worker = sley__worker_current();
     struct sley__sched *sched = task->worker->sched;
+    unsigned near;
 
     if (worker && worker->sched == sched) {
         sley__worker_push_woken(worker, task);
@@ -23,8 +24,9 @@ void sley__sched_ready(struct sley_task *task, bool first)
         sley__sched_notify(sched, worker->index);
         return;
     }
+    near = task->worker->index; /* from the push on the task is somebody else's */
     sley__inject_push(&sched->inject, task, task, 1);
-    sley__sched_notify(sched, task->worker->index);
+    sley__sched_notify(sched, near);
 }
 
 bool sley__wake(struct sley__waker waker, int result)
