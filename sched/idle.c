@@ -49,18 +49,29 @@ static int claim_sleeper(struct sley__idle *idle, unsigned from)
 
 int sley__idle_choose(struct sley__idle *idle, unsigned near)
 {
-    uint32_t state = load_relaxed(&idle->state);
+    uint32_t state = load_relaxed(&idle->state), after;
     int worker;
 
-    do {
-        if (sley__idle_searching(state) || !sley__idle_sleeping(state))
+    for (;;) {
+        do {
+            if (sley__idle_searching(state) || !sley__idle_sleeping(state))
+                return -1;
+        } while (!cas_seq_cst(&idle->state, &state, state + SEARCHING));
+        worker = claim_sleeper(idle, near);
+        if (worker >= 0) {
+            fetch_add_seq_cst(&idle->state, -SLEEPING);
+            return worker;
+        }
+        /* No bit although the count said so: that worker is just being woken or retracting, and
+         * will search. Our claim to search goes back. While it stood, a submit may have relied on
+         * us, and the last one that searched may have stopped without notifying because of us; if
+         * the state shows that somebody came or went, look again. If not, the worker without a bit
+         * has yet to search, and covers both. */
+        after = fetch_add_seq_cst(&idle->state, -SEARCHING) - SEARCHING;
+        if (after == state)
             return -1;
-    } while (!cas_seq_cst(&idle->state, &state, state + SEARCHING));
-    worker = claim_sleeper(idle, near);
-    /* No bit although the count said so: that worker is just being woken or retracting, and will
-     * search. Our claim to search goes back. */
-    fetch_add_seq_cst(&idle->state, worker >= 0 ? -SLEEPING : -SEARCHING);
-    return worker;
+        state = after;
+    }
 }
 
 bool sley__idle_start_search(struct sley__idle *idle)
