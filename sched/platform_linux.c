@@ -138,6 +138,7 @@ uint64_t sley__random_seed(void)
 void sley__futex_wait(atomic(uint32_t) * word, uint32_t expected, int64_t deadline)
 {
     struct timespec until = {0}, *timeout = NULL;
+    int saved_errno = errno; /* a changed word and a timeout are no errors of the caller's */
 
     if (deadline != INT64_MAX) {
         if (deadline > 0) {
@@ -150,6 +151,7 @@ void sley__futex_wait(atomic(uint32_t) * word, uint32_t expected, int64_t deadli
      */
     syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, timeout, NULL,
             FUTEX_BITSET_MATCH_ANY);
+    errno = saved_errno;
 }
 
 int sley__futex_wake(atomic(uint32_t) * word, int count)

@@ -41,6 +41,16 @@ size_t sley__worker_fire(struct sley__worker *worker, struct sley__wheel *wheel,
     return total;
 }
 
+/* A poller's system calls say EAGAIN all day, and the task that polls on its way to a park has an
+ * errno of its own. Owner. */
+static int drain(struct sley__worker *worker, struct sley__poller *poller)
+{
+    int saved_errno = *worker->errno_location, n = poller->drain(poller);
+
+    *worker->errno_location = saved_errno;
+    return n;
+}
+
 bool sley__worker_poll(struct sley__worker *worker)
 {
     struct sley__poller *poller = load_acquire(&worker->sched->poller);
@@ -49,7 +59,7 @@ bool sley__worker_poll(struct sley__worker *worker)
     worker->now = sley__clock_now();
     if (worker->now >= sley__wheel_next(&worker->wheel))
         found = sley__worker_fire(worker, &worker->wheel, worker->now) > 0;
-    if (poller && poller->drain(poller) > 0) {
+    if (poller && drain(worker, poller) > 0) {
         worker->lifo = false; /* events are served in their order */
         found = true;
     }
