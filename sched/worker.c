@@ -274,6 +274,20 @@ static void *carrier_main(void *arg)
     return NULL;
 }
 
+/* Stops and joins the first `started` carriers. */
+static void stop_carriers(struct sley__sched *sched, unsigned started)
+{
+    unsigned i;
+
+    store_release(&sched->stopping, 1);
+    fence_heavy(); /* partner: the fence in sley__idle_announce before the last look */
+    for (i = 0; i < started; i++)
+        if (sley__idle_choose_this(&sched->idle, i))
+            sley__parker_wake(&sched->workers[i].parker);
+    for (i = 0; i < started; i++)
+        sley__thread_join(&sched->workers[i].thread);
+}
+
 int sley__sched_start(struct sley__sched *sched)
 {
     unsigned i;
@@ -283,25 +297,15 @@ int sley__sched_start(struct sley__sched *sched)
         struct sley__worker *worker = &sched->workers[i];
 
         error = sley__thread_start(&worker->thread, sched->thread_name, carrier_main, worker);
-        if (error)
-            goto stop;
+        if (error) {
+            stop_carriers(sched, i); /* they read worker_count meanwhile: it stays */
+            return error;
+        }
     }
     return 0;
-stop:
-    sched->worker_count = i;
-    sley__sched_stop(sched);
-    return error;
 }
 
 void sley__sched_stop(struct sley__sched *sched)
 {
-    unsigned i;
-
-    store_release(&sched->stopping, 1);
-    fence_heavy(); /* partner: the fence in sley__idle_announce before the last look */
-    for (i = 0; i < sched->worker_count; i++)
-        if (sley__idle_choose_this(&sched->idle, i))
-            sley__parker_wake(&sched->workers[i].parker);
-    for (i = 0; i < sched->worker_count; i++)
-        sley__thread_join(&sched->workers[i].thread);
+    stop_carriers(sched, sched->worker_count);
 }
