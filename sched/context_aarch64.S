@@ -31,10 +31,9 @@ sley__context_jump:
     mov     x4, sp
     str     xzr, [x1]               /* to runs */
     mov     sp, x3
-    .cfi_offset x19, -224
-    .cfi_offset x20, -216
-    .cfi_offset x29, -144
-    .cfi_offset x30, -136
+    .cfi_offset x19, -224; .cfi_offset x20, -216; .cfi_offset x21, -208; .cfi_offset x22, -200
+    .cfi_offset x23, -192; .cfi_offset x24, -184; .cfi_offset x25, -176; .cfi_offset x26, -168
+    .cfi_offset x27, -160; .cfi_offset x28, -152; .cfi_offset x29, -144; .cfi_offset x30, -136
     stlr    x4, [x0]                /* release; from may run elsewhere from now on */
     ldp     x19, x20, [sp, #0]
     ldp     x21, x22, [sp, #16]
@@ -47,16 +46,12 @@ sley__context_jump:
     ldp     q12, q13, [sp, #160]
     ldp     q14, q15, [sp, #192]
     add     sp, sp, #224
-    .cfi_endproc
-    .cfi_startproc
-    .cfi_def_cfa sp, 0
-    .cfi_register x30, x5
+    .cfi_endproc; .cfi_startproc; .cfi_def_cfa sp, 0; .cfi_register x30, x5
     br      x5
     .cfi_endproc
     .size   sley__context_jump, . - sley__context_jump
 
-/* Where a fresh context goes on: x19 = entry, x20 = its argument, sp = top. The end of the stack
- * for whoever unwinds it. */
+/* Where a fresh context goes on: x19 = entry, x20 = argument, sp = top. Unwinding ends here. */
     .globl  sley__context_start
     .hidden sley__context_start
     .type   sley__context_start, %function

@@ -52,8 +52,7 @@ sley__context_jump:
     .cfi_endproc
     .size   sley__context_jump, . - sley__context_jump
 
-/* Where a fresh context goes on: r12 = entry, r13 = its argument, rsp = top. The end of the stack
- * for whoever unwinds it. */
+/* Where a fresh context goes on: r12 = entry, r13 = argument, rsp = top. Unwinding ends here. */
     .globl  sley__context_start
     .hidden sley__context_start
     .type   sley__context_start, @function
