@@ -133,7 +133,7 @@ struct sley_http_response {
 void sley__http_client_unref(struct sley_http_client *client);
 void sley__http_response_unref(struct sley_http_response *response);
 
-/* http_client_buffer: room for `more` bytes and a NUL; false: no memory. */
+/* http_client_receive.c: room for `more` bytes and a NUL; false: no memory. */
 MUST_USE bool sley__http_buffer_reserve(struct sley__http_buffer *buffer, size_t more);
 MUST_USE bool sley__http_buffer_add(struct sley__http_buffer *buffer, const void *data,
                                     size_t size);
