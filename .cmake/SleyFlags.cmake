@@ -68,16 +68,3 @@ if(SLEY_TOOLS)
 endif()
 
 target_compile_options(sley_flags INTERFACE "$<$<COMPILE_LANGUAGE:C>:${c_flags}>")
-
-# Keeps, of a list of sources, those that exist, and names the others.
-function(sley_existing out)
-    set(found)
-    foreach(file IN LISTS ARGN)
-        if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
-            list(APPEND found ${file})
-        else()
-            message(STATUS "skipped, not written yet: ${CMAKE_CURRENT_SOURCE_DIR}/${file}")
-        endif()
-    endforeach()
-    set(${out} ${found} PARENT_SCOPE)
-endfunction()
