@@ -371,30 +371,48 @@ void sley_deadline_restore(int64_t previous)
 
 /* --- the public park ------------------------------------------------------------------------ */
 
-int sley_park(const char *what)
+/* Takes the permit if it is there. The task itself. */
+static inline bool take_permit(struct sley_task *task)
 {
-    struct sley__worker *worker;
-    struct sley_task *task = current_task(&worker);
-    struct sley__waker waker;
-    int result;
+    return load_relaxed(&task->permit) && exchange_acquire(&task->permit, (uint8_t)0);
+}
 
-    if (!task)
-        return SLEY_ENOTASK;
-    if (load_relaxed(&task->permit) && exchange_acquire(&task->permit, (uint8_t)0))
-        return 0;
-    result = begin(&waker, what ? what : "park", SLEY__WAIT_UNPARKABLE);
+/* One wait. 0: there was an unpark, and `taken` says whether this has taken its permit. It may be
+ * that of an earlier unpark, which set the permit, was overtaken by a park that took it, and then
+ * found this wait. */
+static int park_once(struct sley_task *task, const char *what, bool *taken)
+{
+    struct sley__waker waker;
+    int result = begin(&waker, what, SLEY__WAIT_UNPARKABLE);
+
     if (result)
         return result;
     /* seq_cst, like its partner in sley_unpark: the wait word before the permit there, the permit
      * before the wait word here. With acq_rel both could miss each other. */
-    if (exchange_seq_cst(&task->permit, (uint8_t)0)) {
+    *taken = exchange_seq_cst(&task->permit, (uint8_t)0);
+    if (*taken) {
         sley__wait_abandon(NULL);
         return 0;
     }
-    result = sley__wait_park(SLEY_FOREVER);
-    if (result == 0)
-        exchange_acquire(&task->permit, (uint8_t)0);
-    return result;
+    return sley__wait_park(SLEY_FOREVER);
+}
+
+int sley_park(const char *what)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+    bool taken;
+    int result;
+
+    if (!task)
+        return SLEY_ENOTASK;
+    for (;;) {
+        if (take_permit(task))
+            return 0;
+        result = park_once(task, what ? what : "park", &taken);
+        if (result || taken)
+            return result;
+    }
 }
 
 void sley_unpark(struct sley_task *task)
