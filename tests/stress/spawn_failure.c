@@ -11,9 +11,12 @@
  */
 #include "stress.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
-#define ROOM ((rlim_t)400 << 20) /* above what the process has when it starts */
+/* Above what the process has when it starts. Each worker may keep promises of 256 stacks for its own
+ * next spawns, so the room must be well above that: fewer workers where it is smaller. */
+#define ROOM ((rlim_t)(STRESS_SLOW ? 96 : 400) << 20)
 
 static atomic_bool open_gate;
 
@@ -169,8 +172,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "spawn_failure: skipped, a sanitizer needs more address space\n");
         return STRESS_SKIPPED;
     }
+    mallopt(M_ARENA_MAX, 1); /* an arena per thread is 128 MiB of address space, now or later */
     stress_begin(argc, argv);
-    for (size_t i = 0; i < STRESS_WORKER_COUNTS; i++) {
+    for (size_t i = 0; i < STRESS_WORKER_COUNTS - STRESS_SLOW; i++) {
         fill(stress_workers[i], 0);
         fill(stress_workers[i], 16384);
         fill(stress_workers[i], 1 << 20);

@@ -63,7 +63,11 @@ static void strict_move(struct player *player, unsigned move)
 {
     struct pair *pair = player->pair;
     unsigned turn, expected = 2 * move + player->me;
-    int error = expected ? sley_park("my turn") : 0;
+    int error;
+
+    if (stress_below(&player->random, 2) == 0) /* the permit is there before, or comes just now */
+        stress_dawdle(&player->random, 2000);
+    error = expected ? sley_park("my turn") : 0;
 
     CHECK(error == 0, "park: %s", sley_strerror(error));
     turn = atomic_load(&pair->turn);
@@ -212,7 +216,7 @@ static void crowd(struct sley_runtime *runtime)
     int result;
 
     for (unsigned i = 0; i < PAIRS; i++) {
-        set_up(&pairs[i], i % KINDS, stress_count(300, 40));
+        set_up(&pairs[i], i % KINDS, stress_count(300, STRESS_HOSTILE ? 300 : 40));
         CHECK(sley_runtime_spawn(runtime, play, &pairs[i], NULL, &tasks[i]) == 0, "spawn");
     }
     for (unsigned i = 0; i < PAIRS; i++)
@@ -225,7 +229,7 @@ static void alone(struct sley_runtime *runtime)
     struct pair pair;
 
     for (enum kind kind = 0; kind < KINDS; kind++) {
-        set_up(&pair, kind, stress_count(2000, 300));
+        set_up(&pair, kind, stress_count(2000, STRESS_HOSTILE ? 2000 : 300));
         CHECK(stress_run_in(runtime, play, &pair) == 0, "pair of kind %d", (int)kind);
     }
 }
