@@ -56,9 +56,10 @@ sley__context_jump:
     .hidden sley__context_start
     .type   sley__context_start, %function
     .p2align 4
-sley__context_start:
     .cfi_startproc
     .cfi_undefined x30
+    nop                             /* an unwinder looks one byte before a return address */
+sley__context_start:
     mov     x0, x20
     blr     x19
     brk     #1                      /* an entry never returns */

@@ -57,9 +57,10 @@ sley__context_jump:
     .hidden sley__context_start
     .type   sley__context_start, @function
     .p2align 4
-sley__context_start:
     .cfi_startproc
     .cfi_undefined rip
+    nop                             /* an unwinder looks one byte before a return address */
+sley__context_start:
     movq    %r13, %rdi
     call    *%r12
     ud2                             /* an entry never returns */
