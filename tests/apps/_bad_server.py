@@ -1,7 +1,8 @@
-"""_bad_server.py HOW [N]: a server on a free port of 127.0.0.1 that does wrong in one way.
+"""_bad_server.py: a server on a free port of 127.0.0.1 that does wrong in whatever way it is asked.
 
-It prints its URL, then answers for as long as it lives. The first N requests (default 0) of paths
-ending in .gif are answered well, with a small GIF; HOW tells what becomes of the others:
+It prints its URL, then answers for as long as it lives. The path says how: /HOW:ARG:ANY/flags/...,
+where ANY makes one test's URL another than the next one's. The first ARG requests for a .gif below
+such a path are answered well, with a small GIF; HOW tells what becomes of the others:
 
   reset     the connection is reset instead of an answer
   close     the connection is closed instead of an answer
@@ -14,11 +15,10 @@ ending in .gif are answered well, with a small GIF; HOW tells what becomes of th
   huge      200 with a body of 64 MiB
   loop      a redirect to itself
   status    503
-  good      all answers are good; metadata are whatever N is, literally
+  good      all answers are good; the metadata are what the file ARG holds
 """
 import socket
 import struct
-import sys
 import threading
 
 GIF = b"GIF89a" + bytes(range(256))
@@ -31,23 +31,28 @@ def answer(body, status="200 OK", headers="", length=None):
 
 
 class Server:
-    def __init__(self, how, good, metadata):
-        self.how, self.good, self.metadata = how, good, metadata
+    def __init__(self):
         self.lock = threading.Lock()
+        self.answered = {}  # by the first part of the path: good answers so far
         self.kept = []  # connections that stay open for good
+
+    def is_good(self, key, arg, path):
+        with self.lock:
+            self.answered[key] = self.answered.get(key, 0) + 1
+            return path.endswith(".gif") and self.answered[key] <= int(arg)
 
     def reply(self, conn, path):
         """Answers one request. False: the connection is done with."""
-        if self.how == "good" and path.endswith(".json"):
-            conn.sendall(answer(self.metadata))
+        key = path.split("/")[1]
+        how, arg, _ = key.split(":")
+        if how == "good" and path.endswith(".json"):
+            with open(arg, "rb") as metadata:
+                conn.sendall(answer(metadata.read()))
             return True
-        if path.endswith(".gif"):
-            with self.lock:
-                self.good -= 1
-                if self.good >= 0 or self.how == "good":
-                    conn.sendall(answer(GIF))
-                    return True
-        return getattr(self, self.how.replace("-", "_"))(conn, path)
+        if how == "good" or self.is_good(key, arg, path):
+            conn.sendall(answer(GIF))
+            return True
+        return getattr(self, how.replace("-", "_"))(conn, path)
 
     def reset(self, conn, path):
         conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -117,12 +122,9 @@ class Server:
 
 
 def main():
-    how = sys.argv[1]
-    metadata = sys.argv[2].encode() if how == "good" else b""
-    good = int(sys.argv[2]) if len(sys.argv) > 2 and how != "good" else 0
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    server = Server(how, good, metadata)
-    print(f"http://127.0.0.1:{listener.getsockname()[1]}/flags", flush=True)
+    server = Server()
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     while True:
         conn, _ = listener.accept()
         threading.Thread(target=server.serve, args=(conn,), daemon=True).start()

@@ -53,7 +53,7 @@ on_small_disk()
     expect_status 1
     read_summary
     ((downloaded > 0 && failed > 200)) || fail "$downloaded have found room, $failed have not"
-    grep -Eiqx 'sley-fetch: [0-9]+ failed: cannot save the file: no space left on device' err || fail "the reason"
+    grep -Eiqx 'sley-fetch: [0-9]+ failed: cannot save the file: no space left on the device' err || fail "the reason"
     if grep -qx 'BR  failed' out; then
         [[ $(cat small/BR.gif) == precious ]] || fail "the old file is lost"
         rm small/BR.gif

@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/_apps.sh"
 interrupt_after_ten() # SIGNAL STATUS DIR
 {
     local n line
-    start_bad_server stall 10
+    use_bad_server stall 10
     mkfifo pipe
     "$fetch" flags --server "$server" --all -m 30 -o $3 >pipe 2>err &
     pid=$!

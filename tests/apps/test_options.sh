@@ -120,7 +120,7 @@ test_missing_packages()
         grep -q 'iso_3166-1.json' err || fail "does not name the broken file"
     done
     # Who names a server and codes needs neither.
-    start_bad_server good '{}'
+    use_bad_server good
     XDG_DATA_DIRS=$PWD/nowhere run flags --server "$server" BR
     expect_status 0
 }
