@@ -215,8 +215,12 @@ TASK_TEST(join, waits_for_a_task_that_waits)
     return 0;
 }
 
+static bool in_join;
+
+/* On one worker: whoever sees the flag knows that this has parked. */
 static int join_it(void *arg)
 {
+    set(&in_join);
     return joined(arg);
 }
 
@@ -241,7 +245,8 @@ ONE_WORKER_TEST(join, one_joins_and_the_others_are_told_so)
 {
     struct sley_task *task = spawned(park_once, NULL), *first = spawned(join_it, task), *other;
 
-    assert_ok(sley_sleep(SLEY_MILLISECONDS(1))); /* both are parked now */
+    while (!is_set(&in_join))
+        sley_yield();
     other = spawned(join_busy, task);
     cr_assert_eq(joined(other), 0);
     assert_code(sley_join(task, NULL), SLEY_EBUSY);
