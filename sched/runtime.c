@@ -4,8 +4,9 @@
  *     topology -> pools -> workers' state -> threads        (services join later, on first use)
  *
  * Closing: refuse new tasks; cancel all there are; wait for the last to end; stop the workers;
- * close the services, youngest first; free the rest. A task that ignores its cancellation (computes
- * for ever, without any call that may park) holds this up: it cannot be ended safely from outside.
+ * close the services, youngest first; let those leave who have just woken a task; free the rest. A
+ * task that ignores its cancellation (computes for ever, without any call that may park) holds this
+ * up: it cannot be ended safely from outside.
  *
  * There is no state outside struct sley_runtime, so runtimes can coexist and follow each other.
  */
@@ -172,6 +173,7 @@ void sley_runtime_free(struct sley_runtime *runtime)
     end_tasks(&runtime->sched);
     sley__sched_stop(&runtime->sched);
     close_services(runtime);
+    sley__sched_await_visitors(&runtime->sched);
     if (runtime->fault_handler)
         sley__fault_release();
     close_sched(&runtime->sched);

@@ -12,11 +12,32 @@
 
 /* --- ready ---------------------------------------------------------------------------------- */
 
+/* Queues woken tasks and tells an idle worker, on a thread that is not one of the runtime's. From
+ * the push on the tasks are somebody else's: they may end, and with the last one the runtime.
+ * Nobody could know that it must not be freed yet (a task of another runtime that was joined has no
+ * say in when its end has finished telling), so the free waits for those who are in here. Any
+ * thread. */
+static void ready_from_outside(struct sley__sched *sched, struct sley_task *first,
+                               struct sley_task *last, size_t count)
+{
+    unsigned near = first->worker->index;
+
+    fetch_add_acq_rel(&sched->visitors, 1);
+    sley__inject_push(&sched->inject, first, last, count);
+    sley__sched_notify(sched, near);
+    fetch_sub_acq_rel(&sched->visitors, 1); /* partner: sley__sched_await_visitors */
+}
+
+void sley__sched_await_visitors(struct sley__sched *sched)
+{
+    while (load_acquire(&sched->visitors)) /* partner: ready_from_outside */
+        sley__thread_yield();
+}
+
 void sley__sched_ready(struct sley_task *task, bool first)
 {
     struct sley__worker *worker = sley__worker_current();
     struct sley__sched *sched = task->worker->sched;
-    unsigned near;
 
     if (worker && worker->sched == sched) {
         sley__worker_push_woken(worker, task);
@@ -24,9 +45,7 @@ void sley__sched_ready(struct sley_task *task, bool first)
         sley__sched_notify(sched, worker->index);
         return;
     }
-    near = task->worker->index; /* from the push on the task is somebody else's */
-    sley__inject_push(&sched->inject, task, task, 1);
-    sley__sched_notify(sched, near);
+    ready_from_outside(sched, task, task, 1);
 }
 
 bool sley__wake(struct sley__waker waker, int result)
@@ -79,10 +98,7 @@ void sley__wake_batch_flush(struct sley__wake_batch *batch)
         worker->lifo = false;
         sley__sched_notify(sched, worker->index);
     } else {
-        unsigned near = task->worker->index;
-
-        sley__inject_push(&sched->inject, task, batch->last, batch->count);
-        sley__sched_notify(sched, near);
+        ready_from_outside(sched, task, batch->last, batch->count);
     }
     sley__wake_batch_begin(batch);
 }

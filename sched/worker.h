@@ -116,6 +116,7 @@ struct sley__sched {
     struct sley__task_cache foreign_tasks; /* foreign_lock */
     uint64_t foreign_id;                   /* foreign_lock */
     atomic(uint64_t) foreign_spawned;
+    atomic(uint32_t) visitors; /* other threads that are making a task ready just now; see wait.c */
 
     /* Events: see poll.c. */
     ALIGN_LINE atomic(struct sley__poller *) poller; /* set once, release */
@@ -244,6 +245,9 @@ int sley__sched_spawn(struct sley__sched *sched, sley_task_fn *fn, void *arg,
 
 /* Makes a task ready whose wait the caller has ended. Any thread. `first`: it may overtake. */
 void sley__sched_ready(struct sley_task *task, bool first);
+
+/* Returns when no other thread is making a task ready any more. All tasks have ended. */
+void sley__sched_await_visitors(struct sley__sched *sched);
 
 /* Cancels every task, in two passes with one heavy fence. Any thread. */
 void sley__sched_cancel_all(struct sley__sched *sched, const char *reason);
