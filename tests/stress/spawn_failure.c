@@ -14,8 +14,8 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
-/* Above what the process has when it starts. Each worker may keep promises of 256 stacks for its own
- * next spawns, so the room must be well above that: fewer workers where it is smaller. */
+/* Above what the process has when it starts. Each worker may keep promises of 256 stacks for its
+ * own next spawns, so the room must be well above that: fewer workers where it is smaller. */
 #define ROOM ((rlim_t)(STRESS_SLOW ? 96 : 400) << 20)
 
 static atomic_bool open_gate;
