@@ -54,7 +54,7 @@ static int start(struct sley__io *io)
         sley__loop_discard(&io->loop);
         return error;
     }
-    error = sley__loop_start(&io->loop);
+    error = sley__loop_start(&io->loop, io->runtime);
     if (error) {
         sley__loop_discard(&io->loop);
         sley__reactor_close(&io->reactor);

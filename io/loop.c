@@ -135,6 +135,7 @@ static void *thread_main(void *arg)
 {
     struct sley__loop *loop = arg;
 
+    sley__runtime_thread_begin(loop->runtime);
     sley__wake_batch_begin(&loop->batch);
     while (!loop->stopping)
         uv_run(&loop->uv, UV_RUN_ONCE);
@@ -142,11 +143,13 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-int sley__loop_start(struct sley__loop *loop)
+int sley__loop_start(struct sley__loop *loop, struct sley_runtime *runtime)
 {
     struct sley__thread thread;
-    int error = sley__thread_start(&thread, "sley-io", thread_main, loop);
+    int error;
 
+    loop->runtime = runtime;
+    error = sley__thread_start(&thread, "sley-io", thread_main, loop);
     if (!error)
         loop->thread = thread.handle;
     return error;

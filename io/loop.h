@@ -39,15 +39,16 @@ struct sley__loop {
     struct sley__wake_batch batch; /* the wakes of this round */
     bool stopping;
 
-    unsigned long thread; /* pthread_t of the loop; written before it starts to run */
+    struct sley_runtime *runtime; /* written before the thread starts */
+    unsigned long thread;         /* pthread_t of the loop; written before it starts to run */
 };
 
 /* Prepares the loop; nothing runs yet, so handles may be set up on &loop->uv. 0 or a negative
  * SLEY_E*; if it fails there is nothing to close. */
 MUST_USE int sley__loop_init(struct sley__loop *loop);
 
-/* Starts the thread. If it fails, sley__loop_close is still due. */
-MUST_USE int sley__loop_start(struct sley__loop *loop);
+/* Starts the thread, on all cores of `runtime`. If it fails, sley__loop_close is still due. */
+MUST_USE int sley__loop_start(struct sley__loop *loop, struct sley_runtime *runtime);
 
 /* Runs what is still in the inbox, closes the residents and every handle, ends the thread. No
  * thread may submit any more. Any thread but the I/O thread; blocks. */
