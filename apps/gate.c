@@ -33,6 +33,7 @@ void gate_init(struct gate *gate, unsigned places)
 {
     pthread_mutex_init(&gate->lock, NULL);
     gate->free = places;
+    gate->waiting = 0;
     gate->first = NULL;
     gate->last = &gate->first;
 }
@@ -52,6 +53,7 @@ static void remove_waiter(struct gate *gate, struct gate_waiter *waiter)
     *link = waiter->next;
     if (gate->last == &waiter->next)
         gate->last = link;
+    gate->waiting--;
 }
 
 /* Waits for the mark. The lock is held on entry and on return. */
@@ -59,6 +61,7 @@ static int wait_in_queue(struct gate *gate, struct gate_waiter *waiter)
 {
     *gate->last = waiter;
     gate->last = &waiter->next;
+    gate->waiting++;
     while (!waiter->entered) {
         pthread_mutex_unlock(&gate->lock);
         int error = sley_park("a place in the gate");

@@ -14,8 +14,9 @@ struct gate_waiter;
 /* A value; lives where its owner puts it, from gate_init() to gate_close(). */
 struct gate {
     pthread_mutex_t
-        lock;      /* over the fields below; held for a few instructions, never over a park */
-    unsigned free; /* how many may still enter; above 0 only while nobody waits */
+        lock;         /* over the fields below; held for a few instructions, never over a park */
+    unsigned free;    /* how many may still enter; above 0 only while nobody waits */
+    unsigned waiting; /* tasks in the queue */
     struct gate_waiter *first, **last;
 };
 
