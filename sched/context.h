@@ -66,8 +66,8 @@ struct sley__fiber {
 void sley__fiber_create(struct sley__fiber *fiber, const void *bottom, size_t size);
 void sley__fiber_destroy(struct sley__fiber *fiber);
 
-/* Fills `fiber` for the kernel thread's own stack. On that thread, while it is on that stack. Such a
- * fiber is never left (`leaving`) and never destroyed: it is the thread. */
+/* Fills `fiber` for the kernel thread's own stack. On that thread, while it is on that stack. Such
+ * a fiber is never left (`leaving`) and never destroyed: it is the thread. */
 void sley__fiber_adopt_thread(struct sley__fiber *fiber);
 
 #else

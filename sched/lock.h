@@ -1,5 +1,5 @@
 /*
- * lock.h: the scheduler's own lock, for leaf critical sections of a few dozen instructions. Level 0.
+ * lock.h: the scheduler's own lock, for critical sections of a few dozen instructions. Level 0.
  *
  * One word: 0 free, 1 held, 2 held with sleepers. It spins a little, because the holder is nearly
  * always running, and then sleeps in a futex, because on a small machine it may have lost its core

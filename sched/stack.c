@@ -1,7 +1,7 @@
 /*
  * stack.c: moving stacks between the worker caches, the shared list and the slabs. Level 1.
  *
- * What a stack costs is system calls and the one page it touches, 3.5 us together (slab.c); what is
+ * What a stack costs is system calls and the one page it touches, 3.6 us together (slab.c); what is
  * done here is a few ns. So the pages are kept as long as they may be useful, and nothing else is:
  * a stack that is reused costs a pop.
  *
