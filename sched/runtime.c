@@ -235,7 +235,7 @@ int sley_runtime_stats(const struct sley_runtime *runtime, unsigned index,
     *stats = (struct sley_worker_stats){
         .cpu = load_relaxed(&worker->cpu),
         .tasks_run = load_relaxed(&c->started),
-        .switches = load_relaxed(&c->switches),
+        .switches = load_relaxed(&c->started) + load_relaxed(&c->resumed),
         .parks = load_relaxed(&c->parks),
         .steals = load_relaxed(&c->steals),
         .stolen = load_relaxed(&c->stolen),

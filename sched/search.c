@@ -45,8 +45,11 @@ static NOINLINE struct sley_task *take_shared(struct sley__worker *worker)
     size_t share = sley__inject_size(inject) / worker->sched->worker_count + 1, n;
     struct sley_task *first, *task;
 
-    if (SLEY_MIGRATE)
-        return sley__inject_take_foreign(inject, worker);
+    if (SLEY_MIGRATE) {
+        first = sley__inject_take_foreign(inject, worker);
+        sley__count(worker->counters.injected, first != NULL);
+        return first;
+    }
     if (share > SLEY__INJECT_BATCH)
         share = SLEY__INJECT_BATCH;
     if (share > SLEY__DEQUE_SIZE / 2)

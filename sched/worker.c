@@ -105,6 +105,7 @@ struct target {
 /* A parked task, which has left its stack. Owner. */
 static inline struct target to_parked(struct sley__worker *worker, struct sley_task *next)
 {
+    sley__count(worker->counters.resumed, 1);
     next->worker = worker;
     worker->current = next;
     worker->stack = next->stack;
@@ -152,7 +153,6 @@ void sley__worker_suspend_for(struct sley__worker *worker, struct sley_task *tas
     if (unlikely(next == task))
         return; /* woken already, and nothing else to do: never left */
     task->saved_errno = *worker->errno_location;
-    sley__count(worker->counters.switches, 1);
     SLEY_PROBE1(task_park, task);
     if (likely(next && next->stack && sley__context_ready(&next->context)))
         to = to_parked(worker, next);
@@ -233,7 +233,6 @@ static void run_loop(struct sley__worker *worker)
             continue;
         }
         sley__stack_release(&worker->sched->stacks, &worker->stacks, stack);
-        sley__count(worker->counters.switches, 1);
         to = task ? to_ready(worker, task) : to_base(worker, NULL);
         sley__context_switch(&worker->nowhere, &stack->fiber, to.context, to.fiber, true);
         ensure_msg(false, "a flow that has ended was resumed");
@@ -251,7 +250,6 @@ static void base_loop(struct sley__worker *worker)
         worker->handoff = NULL;
         if (!task && !(task = sley__worker_find(worker)))
             return;
-        sley__count(worker->counters.switches, 1);
         to = to_ready(worker, task);
         sley__context_switch(&worker->base, &worker->base_fiber, to.context, to.fiber, false);
     }

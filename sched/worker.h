@@ -47,7 +47,7 @@
  * read-modify-write. */
 struct sley__worker_counters {
     atomic(uint64_t) spawned, finished; /* finished: release, partner sley__sched_live */
-    atomic(uint64_t) switches, started, parks, steals, stolen, injected, overflows, sleeps, timers;
+    atomic(uint64_t) resumed, started, parks, steals, stolen, injected, overflows, sleeps, timers;
     atomic(int64_t) slept_ns;
 };
 
