@@ -8,7 +8,8 @@
  * task that ignores its cancellation (computes for ever, without any call that may park) holds this
  * up: it cannot be ended safely from outside.
  *
- * There is no state outside struct sley_runtime, so runtimes can coexist and follow each other.
+ * There is no state outside struct sley_runtime, so runtimes can coexist and follow each other;
+ * only a debugger finds them all, in the list sley__runtimes.
  */
 #include "runtime_impl.h"
 
@@ -38,6 +39,30 @@ static void carrier_stop(struct sley__worker *worker)
 {
     if (runtime_of(worker->sched)->fault_handler)
         sley__fault_thread_stop();
+}
+
+/* --- the list for debuggers ----------------------------------------------------------------- */
+
+struct sley_runtime *sley__runtimes;
+static struct sley__lock runtimes_lock;
+
+static void enlist(struct sley_runtime *runtime)
+{
+    sley__lock_acquire(&runtimes_lock);
+    runtime->next = sley__runtimes;
+    sley__runtimes = runtime;
+    sley__lock_release(&runtimes_lock);
+}
+
+static void delist(struct sley_runtime *runtime)
+{
+    struct sley_runtime **link = &sley__runtimes;
+
+    sley__lock_acquire(&runtimes_lock);
+    while (*link != runtime)
+        link = &(*link)->next;
+    *link = runtime->next;
+    sley__lock_release(&runtimes_lock);
 }
 
 /* --- start ---------------------------------------------------------------------------------- */
@@ -127,6 +152,7 @@ int sley_runtime_new(const struct sley_options *options, struct sley_runtime **o
     }
     if ((error = sley__sched_start(&runtime->sched)))
         goto close;
+    enlist(runtime);
     *out = runtime;
     return 0;
 close:
@@ -171,6 +197,7 @@ void sley_runtime_free(struct sley_runtime *runtime)
         return;
     ensure_msg(!sley__worker_current(), "sley_runtime_free: called from a task");
     end_tasks(&runtime->sched);
+    delist(runtime);
     sley__sched_stop(&runtime->sched);
     close_services(runtime);
     sley__sched_await_visitors(&runtime->sched);

@@ -10,7 +10,8 @@
 #include <sley/runtime.h>
 
 struct sley_runtime {
-    struct sley__sched sched; /* first: found from a worker by container_of */
+    struct sley__sched sched;  /* first: found from a worker by container_of */
+    struct sley_runtime *next; /* in sley__runtimes; under its lock */
     struct sley_topology *topology;
     char name[16];
     bool pinned;
@@ -23,6 +24,9 @@ struct sley_runtime {
     struct sley__lock order_lock;                   /* the two below */
     unsigned service_order[SLEY__SERVICES], service_count;
 };
+
+/* Every runtime of the process, for debuggers (sched/sley-gdb.py); nothing in sley reads it. */
+extern struct sley_runtime *sley__runtimes;
 
 /* fault.c: the message for a stack overflow. Process-wide, counted: a signal has one handler. */
 void sley__fault_acquire(void);
