@@ -35,5 +35,5 @@ write_basic_package_version_file(sleyConfigVersion.cmake COMPATIBILITY SameMajor
 
 install(FILES ${PROJECT_BINARY_DIR}/sley.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${PROJECT_BINARY_DIR}/sleyConfig.cmake ${PROJECT_BINARY_DIR}/sleyConfigVersion.cmake
-install(FILES sched/sley-gdb.py DESTINATION ${CMAKE_INSTALL_DATADIR}/sley)
     DESTINATION ${package_dir})
+install(FILES sched/sley-gdb.py DESTINATION ${CMAKE_INSTALL_DATADIR}/sley)
