@@ -502,10 +502,12 @@ static int wait_in_sleep(UNUSED_ARG void *arg)
 static int wait_in_join(void *arg)
 {
     struct sley_task *task = spawned(wait_in_park, NULL);
+    int result;
 
-    begin();
     (void)arg;
-    return clean_up(sley_join(task, NULL)); /* leaves the handle: the runtime takes it */
+    begin();
+    result = sley_join(task, NULL); /* a handle that it leaves is the runtime's to take */
+    return clean_up(result ? result : SLEY_ECANCELED); /* the other may have ended first */
 }
 
 static int wait_in_a_loop(UNUSED_ARG void *arg)

@@ -316,9 +316,11 @@ Test(deque, steals_over_the_end_of_the_ring)
 /* What the owner does in the thief's window. The takes before it saw the claim are played by moving
  * its indexes; then perhaps one that it has announced before it saw the claim, and which it
  * decides when it gets the lock. */
+enum last_move { SEES_NOTHING, SEES_AT_HEAD, SEES_AT_TAIL };
+
 static struct moves {
     int head_takes, tail_takes;
-    enum { SEES_NOTHING, SEES_AT_HEAD, SEES_AT_TAIL } last;
+    enum last_move last;
     uint64_t announced;
     bool waits;
 } moves;
@@ -443,7 +445,7 @@ Test(deque, every_task_is_had_once_whatever_the_owner_does_in_the_thiefs_window)
                     for (int variant = 0; variant < 5 * 5 * 3; variant++) {
                         plan.head_takes = variant % 5;
                         plan.tail_takes = variant / 5 % 5;
-                        plan.last = variant / 25;
+                        plan.last = (enum last_move)(variant / 25);
                         play(count, early, taken, late, plan);
                     }
 }
