@@ -112,6 +112,7 @@ static int init_sched(struct sley_runtime *runtime, const struct sley_options *o
     sley__idle_init(&sched->idle, sched->worker_count);
     sley__inject_init(&sched->inject);
     sley__stack_pool_init(&sched->stacks);
+    sley__stack_expect(&sched->stacks, sched->worker_count);
     sley__task_pool_init(&sched->tasks);
     for (i = 0; i < sched->worker_count; i++)
         init_worker(runtime, i);

@@ -87,10 +87,14 @@ static int grow(struct sley__stack_pool *pool, int class, size_t wanted)
 
 /* --- promises --- */
 
-/* What caches may hold that nobody else can get at: their fill, and a batch on its way. */
+/* What workers may hold that no promise covers and nobody else can get at: each the fill of its
+ * cache, the stack that its loop stands on, one more before it spills, and a bundle that it trims.
+ */
 static size_t hoarded(const struct sley__stack_pool *pool, int class)
 {
-    return pool->caches * (sley__stack_cache_max(class) + SLEY__BATCH_MAX);
+    size_t fill = sley__stack_cache_max(class);
+
+    return pool->caches * (fill + 2 + (fill + 1) / 2);
 }
 
 int sley__stack_reserve(struct sley__stack_pool *pool, int class, size_t count)
@@ -130,9 +134,12 @@ static struct sley__stack *pop_bundle(struct sley__stack_level *level)
     return bundle;
 }
 
-/* Takes a batch of places; the batches grow. With the lock. */
-static void take_places(struct sley__stack_level *level, struct sley__cut *cut)
+/* Takes a batch of places; the batches grow, but never beyond what a cache may keep. With the lock.
+ */
+static void take_places(struct sley__stack_level *level, int class, struct sley__cut *cut)
 {
+    unsigned kept = sley__stack_cache_max(class),
+             most = kept < SLEY__BATCH_MAX ? kept : SLEY__BATCH_MAX;
     struct sley__stack_slab *slab = level->ready;
 
     sley__slab_take(slab, level->batch, cut);
@@ -140,7 +147,7 @@ static void take_places(struct sley__stack_level *level, struct sley__cut *cut)
         level->ready = slab->next_ready;
         slab->in_ready = false;
     }
-    level->batch = level->batch * 2 < SLEY__BATCH_MAX ? level->batch * 2 : SLEY__BATCH_MAX;
+    level->batch = level->batch * 2 < most ? level->batch * 2 : most;
 }
 
 /* Stacks for a cache: a bundle, or else places in *cut, or else (count 0) nothing. */
@@ -153,11 +160,14 @@ static struct sley__stack *find_stacks(struct sley__stack_pool *pool,
 
     cut->count = 0;
     sley__lock_acquire(&pool->lock);
-    pool->caches += !cache->known;
-    cache->known = true;
+    if (!cache->known) {
+        cache->known = true;
+        if (++pool->caches_seen > pool->caches)
+            pool->caches = pool->caches_seen;
+    }
     bundle = pop_bundle(level);
     if (!bundle && (level->ready || grow(pool, class, level->capacity + 1) == 0))
-        take_places(level, cut);
+        take_places(level, class, cut);
     sley__lock_release(&pool->lock);
     return bundle;
 }
@@ -260,6 +270,11 @@ void sley__stack_pool_init(struct sley__stack_pool *pool)
     *pool = (struct sley__stack_pool){0};
     for (int i = 0; i < SLEY__STACK_CLASSES; i++)
         pool->levels[i].batch = BATCH_MIN;
+}
+
+void sley__stack_expect(struct sley__stack_pool *pool, size_t caches)
+{
+    pool->caches = caches;
 }
 
 void sley__stack_pool_close(struct sley__stack_pool *pool)

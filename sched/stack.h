@@ -68,7 +68,8 @@ struct sley__stack_level {
 struct sley__stack_pool {
     struct sley__lock lock; /* protects all below but the atomics */
     struct sley__stack_level levels[SLEY__STACK_CLASSES];
-    size_t caches;                           /* worker caches that have ever taken stacks */
+    size_t caches;                           /* worker caches that may take stacks */
+    size_t caches_seen;                      /* worker caches that have */
     atomic(struct sley__stack_slab *) slabs; /* every slab, newest first. Written with the lock,
                                                 release; partner: acquire in the look-ups */
     atomic(bool) canaries; /* some stack has no guard. Set once; read relaxed by anybody, who then
@@ -76,6 +77,11 @@ struct sley__stack_pool {
 };
 
 void sley__stack_pool_init(struct sley__stack_pool *pool);
+
+/* Tells how many caches will take stacks, so that the first promises reckon with what they may
+ * hoard. Before the first promise. A cache more than that is taken in when it comes, but then a
+ * promise made before may fail for want of memory. */
+void sley__stack_expect(struct sley__stack_pool *pool, size_t caches);
 
 /* Unmaps everything. All stacks must be back in the pool or in caches that are forgotten. */
 void sley__stack_pool_close(struct sley__stack_pool *pool);
