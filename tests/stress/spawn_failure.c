@@ -50,6 +50,7 @@ struct prison {
     struct sley_runtime *runtime;
     struct sley_task **tasks;
     unsigned room, count;
+    atomic_bool full; /* the first spawn has failed */
     size_t stack_size;
 };
 
@@ -78,7 +79,8 @@ static int spawn_and_join(struct prison *prison)
     struct sley_task *task;
     int error = sley_spawn(nothing, NULL, &options, &task);
 
-    CHECK(error == 0, "there is room again, but: %s", sley_strerror(error));
+    CHECK(error == 0, "there was room for %u tasks of %zu bytes, now: %s", prison->count,
+          prison->stack_size, sley_strerror(error));
     return stress_join(task);
 }
 
@@ -88,6 +90,8 @@ static void *spawn_from_outside(void *arg)
     struct sley_task_options options = {.stack_size = prison->stack_size};
     int error;
 
+    while (!atomic_load(&prison->full))
+        sley_sleep(SLEY_MILLISECONDS(1));
     do
         error = sley_runtime_spawn(prison->runtime, nothing, NULL, &options, NULL);
     while (!error);
@@ -140,6 +144,7 @@ static int run_prison(void *arg)
             sley_yield(); /* they take their stacks */
     } while (!error);
     CHECK(error == SLEY_ENOMEM, "spawn: %s", sley_strerror(error));
+    atomic_store(&prison->full, true);
     check_full(prison, thread);
     release(prison);
     return spawn_and_join(prison);
