@@ -110,3 +110,57 @@ Test(inject, counts_a_task_before_anybody_can_have_missed_it)
     sley__inject_take(&queue, 1, &n);
     cr_assert_eq(sley__inject_size(&queue), 0);
 }
+
+/* --- for builds that force migrations -------------------------------------------------------- */
+
+/* Only its address counts. */
+static struct sley__worker *worker(int number)
+{
+    static char workers[4];
+
+    return (void *)&workers[number];
+}
+
+static void ran_on(int first, int count, int number)
+{
+    int i;
+
+    for (i = 0; i < count; i++)
+        tasks[first + i].worker = worker(number);
+}
+
+static long take_foreign(int number)
+{
+    struct sley_task *task = sley__inject_take_foreign(&queue, worker(number));
+
+    return task ? task - tasks : -1;
+}
+
+Test(inject, the_first_of_another_worker_is_preferred)
+{
+    ran_on(0, 2, 1);
+    ran_on(2, 1, 2);
+    ran_on(3, 1, 1);
+    ran_on(4, 1, 2);
+    push(0, 5);
+    cr_assert_eq(take_foreign(1), 2);
+    cr_assert_eq(take_foreign(1), 4, "the last one");
+    cr_assert_eq(sley__inject_size(&queue), 3);
+    push(5, 1);
+    ran_on(5, 1, 1);
+    cr_assert_eq(take_foreign(1), 0, "the first, when there is no other");
+    cr_assert_eq(take_foreign(2), 1);
+    expect(1, 3, 1);
+    expect(1, 5, 1);
+}
+
+Test(inject, an_own_task_is_better_than_none)
+{
+    ran_on(0, 1, 1);
+    push(0, 1);
+    cr_assert_eq(take_foreign(1), 0);
+    cr_assert_eq(take_foreign(1), -1);
+    cr_assert_eq(sley__inject_size(&queue), 0);
+    push(1, 2);
+    expect(9, 1, 2);
+}
