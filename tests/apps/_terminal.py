@@ -66,7 +66,7 @@ def run(arguments, columns=80, typed=None, when=None, **environment):
         if typed and re.search(when, shown):
             os.write(master, typed)
             typed = None
-    errors = child.stderr.read().decode()
+    errors = re.sub("^sley: hostile build, .*\n", "", child.stderr.read().decode(), flags=re.M)
     os.close(master)
     return shown.decode(), errors, child.wait()
 

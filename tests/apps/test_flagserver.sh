@@ -117,6 +117,7 @@ test_port_taken()
     port=${server#*1:} port=${port%%/*}
     status=0
     "$flagserver" --port 0 --port $port >out 2>err || status=$?
+    set_seed_aside
     expect_status 1
     (($(wc -l <err) == 1)) || fail "not one line"
     grep -q "cannot listen on 127.0.0.1, port $port: address already in use" err || fail "the reason"
@@ -150,6 +151,20 @@ test_stop()
     done
 }
 
+# The second signal does not wait for a request that takes an hour.
+test_stop_at_once()
+{
+    start_flagserver --port 0 --delay 3600
+    exec 8<>/dev/tcp/127.0.0.1/$(sed 's|.*:\([0-9]*\)/.*|\1|' <<<"$server")
+    printf 'GET /flags/br/br.gif HTTP/1.0\r\n\r\n' >&8
+    kill -INT $pid
+    kill -TERM $pid # not the same again: two of a kind may arrive as one
+    status=0
+    { wait $pid; } 2>/dev/null || status=$?
+    expect_status 143
+    exec 8<&-
+}
+
 test_answers
 test_several
 test_delay
@@ -157,3 +172,4 @@ test_error_rate
 test_broken_answers
 test_port_taken
 test_stop
+test_stop_at_once

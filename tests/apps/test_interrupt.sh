@@ -24,6 +24,7 @@ interrupt_after_ten() # SIGNAL STATUS DIR
     wait $pid || status=$?
     expect_status $2
     expect_counts 10 0 0
+    set_seed_aside
     [[ ! -s err ]] || fail "says something on stderr"
     (($(wc -l <out) == 14)) || fail "more lines than flags"
     (($(count_files $3) == 10)) || fail "files"
