@@ -125,9 +125,9 @@ static int run_futex(const struct bench_setup *setup, double *values)
         return bench_error("cannot start a thread");
     if (sleep_on_futex(&rig, &calls) != 0)
         return BENCH_FAILED;
-    values[0] = (double)bench_percentile(rig.late, rig.samples, 0.50) / 1e3;
-    values[1] = (double)bench_percentile(rig.call, rig.samples, 0.50) / 1e3;
-    wake_rig_stop(&rig);
+    struct wake_figures figures = wake_rig_finish(&rig);
+    values[0] = (double)figures.late_p50 / 1e3;
+    values[1] = (double)figures.call_p50 / 1e3;
     return 0;
 }
 

@@ -26,7 +26,6 @@ static void unpark(void *arg)
 struct wake_work {
     struct wake_rig rig;
     struct sley_task *task;
-    int64_t p50, p99;
 };
 
 static int sleeper(void *arg)
@@ -57,9 +56,9 @@ static int run_wake(const struct bench_setup *setup, double *values)
     int status = bench_on_tasks(setup, sleeper, &work);
     if (status != 0)
         return status;
-    values[0] = (double)bench_percentile(work.rig.late, work.rig.samples, 0.50) / 1e3;
-    values[1] = (double)bench_percentile(work.rig.late, work.rig.samples, 0.99) / 1e3;
-    wake_rig_stop(&work.rig);
+    struct wake_figures figures = wake_rig_finish(&work.rig);
+    values[0] = (double)figures.late_p50 / 1e3;
+    values[1] = (double)figures.late_p99 / 1e3;
     return 0;
 }
 

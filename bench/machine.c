@@ -38,6 +38,12 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
+#if defined(SLEY_DEBUG) || defined(SLEY_TOOLS) || defined(SLEY_HOSTILE)
+#define BUILD "checked"
+#else
+#define BUILD "release"
+#endif
+
 /* Finds a line "key ... : value" and copies its value, without the newline. */
 static int find_line(const char *path, const char *key, char *value, size_t size)
 {
@@ -81,6 +87,7 @@ void machine_describe(struct machine_record *record)
     record->online = online > 0 ? (unsigned)online : 0;
     record->usable = machine_usable();
     record->compiler = COMPILER;
+    record->build = BUILD;
     if (find_line("/proc/cpuinfo", "model name", record->cpu, sizeof record->cpu) != 0)
         snprintf(record->cpu, sizeof record->cpu, "unknown");
     snprintf(record->virtualised, sizeof record->virtualised, "%s", detect_hypervisor());

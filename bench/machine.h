@@ -16,6 +16,7 @@ struct machine_record {
     char kernel[200];     /* name, release, architecture */
     char virtualised[16]; /* "yes", "no", "unknown" */
     const char *compiler;
+    const char *build; /* "release", or "checked": then the figures mean nothing */
 };
 
 void machine_describe(struct machine_record *record);

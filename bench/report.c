@@ -38,7 +38,7 @@ void report_machine(void)
 {
     struct machine_record machine;
     machine_describe(&machine);
-    printf("# sley      %s\n", sley_version());
+    printf("# sley      %s, %s build\n", sley_version(), machine.build);
     printf("# cpu       %s, %u processors, %u usable\n", machine.cpu, machine.online,
            machine.usable);
     printf("# kernel    %s\n", machine.kernel);

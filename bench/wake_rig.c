@@ -83,11 +83,17 @@ int wake_rig_start(struct wake_rig *rig)
     return -status;
 }
 
-void wake_rig_stop(struct wake_rig *rig)
+struct wake_figures wake_rig_finish(struct wake_rig *rig)
 {
-    pthread_join(rig->thread, NULL);
+    pthread_join(rig->thread, NULL); /* its last store to `call` comes after the last wake-up */
+    struct wake_figures figures = {
+        .late_p50 = bench_percentile(rig->late, rig->samples, 0.50),
+        .late_p99 = bench_percentile(rig->late, rig->samples, 0.99),
+        .call_p50 = bench_percentile(rig->call, rig->samples, 0.50),
+    };
     free(rig->late);
     free(rig->call);
+    return figures;
 }
 
 void wake_rig_sleeping(struct wake_rig *rig)

@@ -33,9 +33,15 @@ struct wake_rig {
 /* Starts the waker. 0, or a negative errno and nothing to stop. Any thread. */
 int wake_rig_start(struct wake_rig *rig);
 
+/* What a run found, in ns. */
+struct wake_figures {
+    int64_t late_p50, late_p99; /* from before the wake() until the sleeper ran */
+    int64_t call_p50;           /* what the wake() cost the waker */
+};
+
 /* Waits for the waker, which ends after the last sample: the sleeper must have slept for all of
- * them. Frees the samples. */
-void wake_rig_stop(struct wake_rig *rig);
+ * them. Any thread. */
+struct wake_figures wake_rig_finish(struct wake_rig *rig);
 
 /* Sleeper only. The second returns BENCH_FAILED, after saying so, when the sleeper runs though the
  * waker has not called. */
