@@ -96,7 +96,8 @@ static void observe(struct idle_work *work, int64_t duration)
     rest(duration);
     cpu = machine_cpu_own() - machine_cpu_thread() - cpu;
     switches = machine_switches_own() - machine_switches_thread() - switches;
-    work->cpu_percent = 100 * (double)cpu / (double)(sley_now() - begin);
+    /* The two clocks are read one after the other, so nothing at all can come out below zero. */
+    work->cpu_percent = cpu > 0 ? 100 * (double)cpu / (double)(sley_now() - begin) : 0;
     work->switches = (double)switches;
 }
 
