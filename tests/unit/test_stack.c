@@ -275,6 +275,23 @@ Test(stack, promises_are_kept_without_more_address_space)
     sley__stack_unreserve(&pool, SLEY__STACK_64K, COUNT);
 }
 
+/* Each takes what it can hoard before the promised ones are asked for. */
+Test(stack, promises_are_kept_beside_caches_that_hoard)
+{
+    enum { CACHES = 4, COUNT = 300 };
+    static struct sley__stack_cache hoards[CACHES];
+    struct sley__stack_slab *slabs;
+
+    sley__stack_expect(&pool, CACHES + 1);
+    cr_assert_eq(sley__stack_reserve(&pool, SLEY__STACK_64K, COUNT), 0);
+    slabs = load_acquire(&pool.slabs);
+    for (int i = 0; i < CACHES; i++)
+        sley__stack_release(&pool, &hoards[i],
+                            sley__stack_acquire(&pool, &hoards[i], SLEY__STACK_64K));
+    acquire_many(COUNT);
+    cr_assert_eq(load_acquire(&pool.slabs), slabs);
+}
+
 Test(stack, no_address_space_is_an_error_of_the_reservation)
 {
     struct rlimit limit;
