@@ -19,7 +19,8 @@
  * release and acquire of the hand-over are told to it by name.
  *
  * LeakSanitizer takes what only a parked task points to for leaked, unless the stack is a root
- * region. Its list is linear, so ending many stacks is quadratic; 30,000 cost about a second.
+ * region. Its list is linear, so ending many stacks is quadratic: 30,000 cost a second or two,
+ * 100,000 half a minute.
  *
  * Valgrind guesses from big jumps of the stack pointer that stacks are switched; told where stacks
  * are, it knows.
