@@ -29,6 +29,11 @@ static size_t fitted(int wanted, size_t space)
     return (size_t)wanted < space ? (size_t)wanted : space - 1;
 }
 
+/* If nobody listens there is nothing to be done; the core dump is still written. */
+static void ignore(UNUSED ssize_t written)
+{
+}
+
 _Noreturn void sley__panic(const char *file, int line, const char *format, ...)
 {
     char message[MESSAGE_MAX];
@@ -41,7 +46,6 @@ _Noreturn void sley__panic(const char *file, int line, const char *format, ...)
                      sizeof message - length);
     va_end(args);
     message[length++] = '\n'; /* over the NUL: there is room for exactly one */
-    if (write(STDERR_FILENO, message, length) < 0)
-        length = 0; /* nobody listens; the core dump still will */
+    ignore(write(STDERR_FILENO, message, length));
     abort();
 }
