@@ -113,18 +113,28 @@ void sley__fault_release(void)
     sley__lock_release(&fault_lock);
 }
 
-void sley__fault_thread_start(void)
-{
-    stack_t alternate = {.ss_sp = malloc(SIGNAL_STACK_SIZE), .ss_size = SIGNAL_STACK_SIZE};
+/* The stack that was there before, a sanitizer's perhaps, comes back at the stop. */
+struct sley__signal_stack {
+    stack_t before;
+    char memory[SIGNAL_STACK_SIZE];
+};
 
-    if (alternate.ss_sp && sigaltstack(&alternate, NULL) != 0)
-        free(alternate.ss_sp);
+struct sley__signal_stack *sley__fault_thread_start(void)
+{
+    struct sley__signal_stack *stack = malloc(sizeof *stack);
+    stack_t alternate;
+
+    if (!stack)
+        return NULL;
+    alternate = (stack_t){.ss_sp = stack->memory, .ss_size = sizeof stack->memory};
+    if (sigaltstack(&alternate, &stack->before) == 0)
+        return stack;
+    free(stack);
+    return NULL;
 }
 
-void sley__fault_thread_stop(void)
+void sley__fault_thread_stop(struct sley__signal_stack *stack)
 {
-    stack_t none = {.ss_flags = SS_DISABLE}, old;
-
-    if (sigaltstack(&none, &old) == 0 && !(old.ss_flags & SS_DISABLE))
-        free(old.ss_sp);
+    if (stack && sigaltstack(&stack->before, NULL) == 0)
+        free(stack);
 }

@@ -32,13 +32,12 @@ static void carrier_start(struct sley__worker *worker)
     if (runtime->pinned && sley__topology_pin(runtime->topology, worker->index) < 0)
         store_relaxed(&worker->cpu, UINT_MAX);
     if (runtime->fault_handler)
-        sley__fault_thread_start();
+        worker->signal_stack = sley__fault_thread_start();
 }
 
 static void carrier_stop(struct sley__worker *worker)
 {
-    if (runtime_of(worker->sched)->fault_handler)
-        sley__fault_thread_stop();
+    sley__fault_thread_stop(worker->signal_stack);
 }
 
 /* --- the list for debuggers ----------------------------------------------------------------- */
@@ -327,6 +326,7 @@ int sley__runtime_poller(struct sley_runtime *runtime,
     sley__lock_release(&runtime->poller_lock);
     /* If all sleep already nobody has armed the watcher: one wakes, and arms when it sleeps again.
      */
+    fence_light(); /* partner: fence_heavy in sley__idle_announce, before it looks for a poller */
     if (!error)
         sley__sched_wake_one(&runtime->sched, 0);
     return error;

@@ -32,8 +32,9 @@ extern struct sley_runtime *sley__runtimes;
 void sley__fault_acquire(void);
 void sley__fault_release(void);
 
-/* The signal stack of a carrier. On its thread. */
-void sley__fault_thread_start(void);
-void sley__fault_thread_stop(void);
+/* The signal stack of a carrier; NULL: no memory, so an overflow there ends without message. On its
+ * thread. The stop takes NULL as well. */
+struct sley__signal_stack *sley__fault_thread_start(void);
+void sley__fault_thread_stop(struct sley__signal_stack *stack);
 
 #endif

@@ -79,8 +79,9 @@ struct sley__worker {
     struct sley__context fresh;   /* scratch: the first switch to a new stack */
     struct sley__context nowhere; /* scratch: where a flow that ends is saved */
     struct sley__fiber base_fiber;
-    const unsigned *victims; /* constant: the others, nearest first */
-    atomic(unsigned) cpu;    /* UINT_MAX: not pinned. Owner, at its start; read by statistics */
+    struct sley__signal_stack *signal_stack; /* of the carrier; may be NULL */
+    const unsigned *victims;                 /* constant: the others, nearest first */
+    atomic(unsigned) cpu; /* UINT_MAX: not pinned. Owner, at its start; read by statistics */
 
     /* Search state: owner only. */
     int64_t wake_cost;    /* ns: what waking this worker costs, smoothed */
