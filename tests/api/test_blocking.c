@@ -199,6 +199,37 @@ TASK_TEST(to_thread, one_may_wait_for_a_later_one)
     return 0;
 }
 
+/* A thread that has nothing to do serves one call and not two, also while it has not yet noticed
+ * the first. A new runtime each time, since later ones would find more threads. */
+static int meet_after_a_call(void *arg)
+{
+    pthread_barrier_t barrier;
+    struct call calls[2] = {{meet, &barrier, 0, 0}, {meet, &barrier, 0, 0}};
+    struct sley_task *tasks[2];
+    int value = 1;
+
+    pthread_barrier_init(&barrier, NULL, 2);
+    assert_ok(sley_to_thread(give_int, &value, NULL));
+    assert_ok(sley_sleep(SLEY_MICROSECONDS(*(int *)arg))); /* by now it is idle, more or less */
+    for (int i = 0; i < 2; i++)
+        tasks[i] = spawned(call, &calls[i]);
+    for (int i = 0; i < 2; i++)
+        assert_ok(joined(tasks[i]));
+    pthread_barrier_destroy(&barrier);
+    return 0;
+}
+
+Test(to_thread, one_idle_thread_does_not_make_two_calls_wait_for_each_other)
+{
+    struct sley_options options = {.workers = 1, .unpinned = true};
+
+    for (int i = 0; i < 30; i++) {
+        int us = i * 50;
+
+        assert_ok(sley_run(meet_after_a_call, &us, &options));
+    }
+}
+
 static int running, most_running;
 
 static int count_running(UNUSED_ARG void *arg)

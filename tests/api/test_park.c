@@ -210,6 +210,22 @@ ONE_WORKER_TEST(park, a_permit_before_the_cancel_has_won)
     return 0;
 }
 
+static int look(UNUSED_ARG void *arg)
+{
+    return has_permit();
+}
+
+ONE_WORKER_TEST(park, a_permit_that_nobody_took_dies_with_its_task)
+{
+    struct sley_task *task = spawned(nothing, NULL), *next;
+
+    sley_unpark(task);
+    cr_assert_eq(joined(task), 0);
+    next = spawned(look, NULL); /* in the same memory, most likely */
+    cr_assert_eq(joined(next), false);
+    return 0;
+}
+
 static void *park_there(UNUSED_ARG void *arg)
 {
     assert_code(sley_park(NULL), SLEY_ENOTASK);
