@@ -114,14 +114,11 @@ static inline void fence_heavy(void)
 }
 
 /* Tells the core that this is a spin loop. */
-static inline void cpu_relax(void)
-{
 #if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
+#define cpu_relax() __builtin_ia32_pause()
+#else
+#define cpu_relax() __asm__ volatile("yield" ::: "memory")
 #endif
-}
 
 #endif /* SLEY_MODEL */
 #endif

@@ -47,6 +47,17 @@ static int claim_sleeper(struct sley__idle *idle, unsigned from)
     return -1;
 }
 
+/* Any thread. */
+static bool any_sleeper(struct sley__idle *idle)
+{
+    unsigned i;
+
+    for (i = 0; i < (idle->workers + 63) / 64; i++)
+        if (load_relaxed(&idle->sleepers[i]))
+            return true;
+    return false;
+}
+
 int sley__idle_choose(struct sley__idle *idle, unsigned near)
 {
     uint32_t state = load_relaxed(&idle->state), after;
@@ -64,11 +75,12 @@ int sley__idle_choose(struct sley__idle *idle, unsigned near)
         }
         /* No bit although the count said so: that worker is just being woken or retracting, and
          * will search. Our claim to search goes back. While it stood, a submit may have relied on
-         * us, and the last one that searched may have stopped without notifying because of us; if
-         * the state shows that somebody came or went, look again. If not, the worker without a bit
-         * has yet to search, and covers both. */
+         * us, and the last one that searched may have stopped without notifying because of us. If
+         * there is a bit now, whoever it is may have looked before that submit: choose again. If
+         * there is none, each worker that counts as asleep has its last look before it. */
         after = fetch_add_seq_cst(&idle->state, -SEARCHING) - SEARCHING;
-        if (after == state)
+        fence_seq_cst(); /* the claim goes back before the bits are read */
+        if (sley__idle_searching(after) || !any_sleeper(idle))
             return -1;
         state = after;
     }

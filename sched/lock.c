@@ -20,12 +20,13 @@
 
 #include "platform.h"
 
-/* About 2 us of looking, which is less than half of what the kernel takes to put a thread to sleep
- * and wake it again (4 us on one core, 27 us and more across two). */
+/* About 10 us of looking: less than what the kernel takes to put a thread to sleep and wake it again
+ * across two cores (27 us and more), and more than a thief holds a run queue (its fence on all cores
+ * takes 1-4 us). */
 #ifdef SLEY_HOSTILE
 enum { SPINS = 1 };
 #else
-enum { SPINS = 60 };
+enum { SPINS = 600 };
 #endif
 
 /* True if the lock came free, and was taken, while looking. Any thread. */

@@ -30,8 +30,12 @@
  */
 #include "worker.h"
 
+#define STARVING            SLEY_MILLISECONDS(10)
 #define LONE_DELAY          ((int64_t)3000)  /* ns, see above */
-#define PEEK_PAUSES         32               /* cpu_relax between two peeks, about 1 us */
+#define RICH                ((int64_t)40000) /* ns: booty that lasts as long was worth ten steals */
+#define STEAL_GAP_MAX       ((int64_t)320000) /* ns */
+#define WATCH_MAX           ((int64_t)400000) /* ns: how long it waits for work that it may not steal yet */
+#define PEEK_PAUSES         32                /* cpu_relax between two peeks, about 1 us */
 #define SPIN_MAX            ((int64_t)60000) /* ns: never longer, whatever wake-ups cost */
 #define SPIN_CREDIT_MAX     3
 #define OTHERS_TIMERS_SLACK SLEY_MILLISECONDS(2)
@@ -45,7 +49,7 @@ static NOINLINE struct sley_task *take_shared(struct sley__worker *worker)
     size_t share = sley__inject_size(inject) / worker->sched->worker_count + 1, n;
     struct sley_task *first, *task;
 
-    if (SLEY_MIGRATE) {
+    if (SLEY_MIGRATE && worker->sched->worker_count > 1) {
         first = sley__inject_take_foreign(inject, worker);
         sley__count(worker->counters.injected, first != NULL);
         return first;
@@ -62,7 +66,27 @@ static NOINLINE struct sley_task *take_shared(struct sley__worker *worker)
         first->next = task->next;
         sley__worker_push(worker, task);
     }
+    if (n > 1) /* they were nowhere to be seen for an instant */
+        sley__sched_notify(worker->sched, worker->index);
     return first;
+}
+
+/* The oldest spawned task, if nobody has taken one from that end for long. Not more often: it is
+ * the root of the largest subtree, and beginning one at every turn takes the depth-first walk
+ * apart (skynet used twice the time). Owner. */
+static struct sley_task *take_starving(struct sley__worker *worker)
+{
+    uint64_t oldest = load_relaxed(&worker->spawned.head);
+
+    if (worker->oldest_spawned != oldest) {
+        worker->oldest_spawned = oldest;
+        worker->oldest_since = worker->now;
+        return NULL;
+    }
+    if (worker->now - worker->oldest_since < STARVING)
+        return NULL;
+    worker->oldest_since = worker->now;
+    return sley__deque_take(&worker->spawned);
 }
 
 /* Every 61 ticks: what local work must not starve. Owner. */
@@ -75,7 +99,7 @@ static NOINLINE struct sley_task *maintain(struct sley__worker *worker)
     worker->ticks_left = SLEY__POLL_INTERVAL;
     sley__worker_poll(worker);
     if (!sley__inject_size(&sched->inject))
-        return sley__deque_take(&worker->spawned);
+        return take_starving(worker);
     task = sley__inject_take(&sched->inject, 1, &n);
     sley__count(worker->counters.injected, n);
     return task;
@@ -125,13 +149,39 @@ struct sley_task *sley__worker_next_slow(struct sley__worker *worker)
 static bool lone_task_is_ripe(struct sley__worker *worker, struct sley__deque *queue,
                               uint64_t stamp)
 {
+    uint64_t watched_stamp;
+
     if (worker->lone_queue != queue || worker->lone_stamp != stamp) {
+        /* One at a time: two queues that take turns would never ripen. */
+        if (worker->lone_queue && worker->lone_queue != queue &&
+            sley__deque_size(worker->lone_queue, &watched_stamp) == 1 &&
+            watched_stamp == worker->lone_stamp)
+            return false;
         worker->lone_queue = queue;
         worker->lone_stamp = stamp;
         worker->lone_since = sley__clock_now();
         return false;
     }
     return sley__clock_now() - worker->lone_since >= LONE_DELAY;
+}
+
+/* Whether this worker may steal already. A steal costs both sides some microseconds (a fence on all
+ * cores, cold tasks), so booty that was finished sooner than RICH says that the tasks are too small
+ * to share, and the next steal waits, longer each time, up to STEAL_GAP_MAX. Rich booty ends that.
+ * Owner. */
+static bool may_steal(struct sley__worker *worker)
+{
+    int64_t now = sley__clock_now();
+
+    if (worker->stole_at) {
+        if (now - worker->stole_at >= RICH)
+            worker->steal_gap = 0;
+        else if (worker->steal_gap < STEAL_GAP_MAX)
+            worker->steal_gap = worker->steal_gap ? worker->steal_gap * 2 : RICH;
+        worker->steal_after = worker->stole_at + worker->steal_gap;
+        worker->stole_at = 0;
+    }
+    return now >= worker->steal_after;
 }
 
 /* Half of `victim`, to the same kind of queue; the oldest is returned. Owner of worker. */
@@ -141,11 +191,20 @@ static struct sley_task *steal_from(struct sley__worker *worker, struct sley__de
     uint64_t stamp;
     unsigned size = sley__deque_size(victim, &stamp), n, i;
 
-    if (size == 0 || (size == 1 && !lone_task_is_ripe(worker, victim, stamp)))
+    if (size == 1 && !lone_task_is_ripe(worker, victim, stamp)) {
+        worker->watching = true;
         return NULL;
+    }
+    if (size == 0)
+        return NULL;
+    if (!may_steal(worker)) {
+        worker->watching = true;
+        return NULL;
+    }
     n = sley__deque_steal(victim, stolen);
     if (n == 0)
         return NULL;
+    worker->stole_at = sley__clock_now();
     for (i = 0; i < n; i++)
         __builtin_prefetch(stolen[i], 1);
     for (i = 1; i < n; i++)
@@ -218,12 +277,16 @@ static struct sley_task *search(struct sley__worker *worker, int64_t since)
     if (!worker->searching && !(worker->searching = sley__idle_start_search(&worker->sched->idle)))
         return NULL;
     for (;;) {
+        worker->watching = false;
         if ((task = steal(worker)))
             return task;
         fire_others(worker, OTHERS_TIMERS_SLACK);
         if ((task = sley__worker_next(worker)))
             return task;
-        if (!spin || worker->now - since >= limit || load_relaxed(&worker->sched->stopping))
+        if (load_relaxed(&worker->sched->stopping))
+            return NULL;
+        /* Work that may not be stolen yet would keep us from sleeping anyhow. */
+        if (worker->now - since >= (worker->watching ? WATCH_MAX : spin ? limit : 0))
             return NULL;
         for (pauses = 0; pauses < PEEK_PAUSES; pauses++)
             cpu_relax();

@@ -155,6 +155,8 @@ static inline int submit(struct sley__sched *sched, struct sley__worker *worker,
 {
     sley__task_set_state(task, SLEY__TASK_NEW);
     fence_light(); /* partner: fence_heavy between `closing` and sley__sched_cancel_all */
+    if (unlikely(!worker))
+        fence_seq_cst(); /* against a worker that sees `closing` before that fence */
     if (unlikely(load_relaxed(&sched->closing)))
         return SLEY_ESHUTDOWN;
     if (out)
@@ -164,8 +166,7 @@ static inline int submit(struct sley__sched *sched, struct sley__worker *worker,
         sley__sched_notify(sched, worker->index);
         return 0;
     }
-    sley__inject_push(&sched->inject, task, task, 1);
-    sley__sched_notify(sched, 0);
+    sley__sched_ready_from_outside(sched, task, task, 1);
     return 0;
 }
 
@@ -247,7 +248,8 @@ void sley__worker_finish(struct sley__worker *worker, struct sley_task *task, in
         sley__task_free(&sched->tasks, &worker->tasks, task);
         break;
     case SLEY__FINISH_WAKE_TASK:
-        sley__wake((struct sley__waker){finish.joiner, finish.ticket}, 0);
+        finish.joiner->wake_result = 0;
+        sley__sched_ready(finish.joiner, true);
         break;
     case SLEY__FINISH_WAKE_FOREIGN:
         store_release(finish.foreign,

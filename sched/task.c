@@ -27,6 +27,7 @@
 enum sley__finish_duty sley__task_finish(struct sley_task *task, struct sley__finish *out)
 {
     uintptr_t seen = load_acquire(&task->join); /* partner: release in join_as */
+    enum sley__wake_duty duty;
 
     for (;;) {
         bool by_task = seen && !(seen & SLEY__JOIN_FOREIGN);
@@ -44,9 +45,10 @@ enum sley__finish_duty sley__task_finish(struct sley_task *task, struct sley__fi
         return SLEY__FINISH_WAKE_FOREIGN;
     }
     out->joiner = (struct sley_task *)seen;
-    out->ticket = sley__task_ticket(load_relaxed(&out->joiner->word));
+    /* Held by ENDING, so it cannot leave, nor can its runtime, until we have won or lost. */
+    duty = sley__task_wake(out->joiner, sley__task_ticket(load_relaxed(&out->joiner->word)), 0, 0);
     store_release(&task->join, SLEY__JOIN_DONE); /* partner: acquire in retract */
-    return SLEY__FINISH_WAKE_TASK;
+    return duty == SLEY__WAKE_QUEUE ? SLEY__FINISH_WAKE_TASK : SLEY__FINISH_NOTHING;
 }
 
 static enum sley__join_duty join_as(struct sley_task *task, uintptr_t who)

@@ -167,13 +167,12 @@ MUST_USE static inline bool sley__task_abandon(struct sley_task *task)
 enum sley__finish_duty {
     SLEY__FINISH_NOTHING,      /* the handle's owner frees it */
     SLEY__FINISH_FREE,         /* detached: free it now */
-    SLEY__FINISH_WAKE_TASK,    /* wake *joiner with *ticket */
+    SLEY__FINISH_WAKE_TASK,    /* the wait of *joiner is ended: set its wake_result and queue it */
     SLEY__FINISH_WAKE_FOREIGN, /* set and wake the futex *foreign */
 };
 
 struct sley__finish {
     struct sley_task *joiner;
-    uint64_t ticket;
     atomic(uint32_t) * foreign;
 };
 

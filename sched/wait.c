@@ -17,8 +17,8 @@
  * Nobody could know that it must not be freed yet (a task of another runtime that was joined has no
  * say in when its end has finished telling), so the free waits for those who are in here. Any
  * thread. */
-static void ready_from_outside(struct sley__sched *sched, struct sley_task *first,
-                               struct sley_task *last, size_t count)
+void sley__sched_ready_from_outside(struct sley__sched *sched, struct sley_task *first,
+                                    struct sley_task *last, size_t count)
 {
     unsigned near = first->worker->index;
 
@@ -30,7 +30,7 @@ static void ready_from_outside(struct sley__sched *sched, struct sley_task *firs
 
 void sley__sched_await_visitors(struct sley__sched *sched)
 {
-    while (load_acquire(&sched->visitors)) /* partner: ready_from_outside */
+    while (load_acquire(&sched->visitors)) /* partner: above */
         sley__thread_yield();
 }
 
@@ -45,7 +45,7 @@ void sley__sched_ready(struct sley_task *task, bool first)
         sley__sched_notify(sched, worker->index);
         return;
     }
-    ready_from_outside(sched, task, task, 1);
+    sley__sched_ready_from_outside(sched, task, task, 1);
 }
 
 bool sley__wake(struct sley__waker waker, int result)
@@ -98,7 +98,7 @@ void sley__wake_batch_flush(struct sley__wake_batch *batch)
         worker->lifo = false;
         sley__sched_notify(sched, worker->index);
     } else {
-        ready_from_outside(sched, task, batch->last, batch->count);
+        sley__sched_ready_from_outside(sched, task, batch->last, batch->count);
     }
     sley__wake_batch_begin(batch);
 }
@@ -260,6 +260,8 @@ static inline void yield(struct sley__worker *worker, struct sley_task *task)
     if (!next)
         return;
     sley__worker_push_woken(worker, task);
+    /* While the queue was empty for this instant somebody may have looked and gone to sleep. */
+    sley__sched_notify(worker->sched, worker->index);
     sley__worker_suspend_for(worker, task, next);
 }
 

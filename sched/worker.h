@@ -89,6 +89,10 @@ struct sley__worker {
     struct sley__deque *lone_queue; /* whose single task was seen, its stamp, and when */
     uint64_t lone_stamp;
     int64_t lone_since;
+    bool watching;                            /* there is work that may not be stolen yet */
+    int64_t stole_at, steal_gap, steal_after; /* ns; see may_steal() */
+    uint64_t oldest_spawned;                  /* index of the oldest spawned task, and */
+    int64_t oldest_since;                     /* when it was first seen */
 
     struct sley__worker_counters counters;
     struct sley__deque spawned; /* tasks that have not run: youngest first, stolen oldest first */
@@ -246,6 +250,10 @@ int sley__sched_spawn(struct sley__sched *sched, sley_task_fn *fn, void *arg,
 
 /* Makes a task ready whose wait the caller has ended. Any thread. `first`: it may overtake. */
 void sley__sched_ready(struct sley_task *task, bool first);
+
+/* Queues a chain of ready tasks on a thread that is not one of the scheduler's. */
+void sley__sched_ready_from_outside(struct sley__sched *sched, struct sley_task *first,
+                                    struct sley_task *last, size_t count);
 
 /* Returns when no other thread is making a task ready any more. All tasks have ended. */
 void sley__sched_await_visitors(struct sley__sched *sched);

@@ -10,7 +10,6 @@ skip()
 }
 
 command -v gdb >/dev/null || skip "gdb is not installed"
-readelf -S "$flagserver" | grep -q '\.debug_info' || skip "built without debug information"
 
 in_gdb() # COMMAND...: in a gdb that has attached to the flag server
 {
@@ -30,6 +29,9 @@ until grep -q ':[0-9]' out; do
     kill -0 "$server" 2>/dev/null || fail "the server has ended"
     sleep 0.05
 done
+
+in_gdb "ptype struct sley_runtime"
+grep -q 'struct sley__sched sched' gdb.out || skip "built without debug information"
 
 in_gdb sley-tasks
 task=$(sed -n 's/^\([0-9]*\) ".*waiting: .*spawned at .*/\1/p' gdb.out | head -1)
