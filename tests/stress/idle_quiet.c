@@ -79,17 +79,20 @@ static void read_counts(struct counts *counts)
     closedir(directory);
 }
 
-/* The first thread that has run between the two, or NULL. Threads that have ended do not count. */
-static const struct thread_count *first_change(const struct counts *before,
-                                               const struct counts *after)
+/* The first thread that has run between the two, as it was before and after; false: none has.
+ * Threads that have ended do not count. */
+static bool find_change(const struct counts *before, const struct counts *after,
+                        struct thread_count changed[2])
 {
     for (int i = 0; i < after->n; i++)
-        for (int k = 0; k < before->n; k++)
-            if (before->thread[k].id == after->thread[i].id &&
-                (before->thread[k].switches != after->thread[i].switches ||
-                 before->thread[k].run != after->thread[i].run))
-                return &after->thread[i];
-    return NULL;
+        for (int k = 0; k < before->n; k++) {
+            changed[0] = before->thread[k];
+            changed[1] = after->thread[i];
+            if (changed[0].id == changed[1].id &&
+                (changed[0].switches != changed[1].switches || changed[0].run != changed[1].run))
+                return true;
+        }
+    return false;
 }
 
 /* --- something to be idle after ------------------------------------------------------------- */
@@ -138,7 +141,8 @@ static void sleep_ms(long ms)
 int main(int argc, char **argv)
 {
     struct sley_runtime *runtime;
-    const struct thread_count *changed;
+    struct thread_count changed[2];
+    bool has_run;
     static struct counts before, after;
 
     stress_begin(argc, argv);
@@ -149,14 +153,18 @@ int main(int argc, char **argv)
         before = after;
         sleep_ms(200);
         read_counts(&after);
-    } while (first_change(&before, &after)); /* the watchdog ends this if it never settles */
+    } while (
+        find_change(&before, &after, changed)); /* the watchdog ends this if it never settles */
     CHECK(after.n >= WORKERS, "found %d threads of the runtime", after.n);
     before = after;
     sleep_ms(2000);
     read_counts(&after);
-    changed = first_change(&before, &after);
-    CHECK(!changed, "thread %d (%s) has run while there was nothing to do", changed->id,
-          changed->name);
+    has_run = find_change(&before, &after, changed);
+    if (has_run)
+        sley_runtime_dump(runtime, STDERR_FILENO);
+    CHECK(!has_run, "thread %d (%s) has run %llu ns, with %llu switches, and had nothing to do",
+          changed[1].id, changed[1].name, changed[1].run - changed[0].run,
+          changed[1].switches - changed[0].switches);
     stress_stop(runtime);
     return stress_end();
 }
