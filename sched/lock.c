@@ -20,9 +20,9 @@
 
 #include "platform.h"
 
-/* About 10 us of looking: less than what the kernel takes to put a thread to sleep and wake it again
- * across two cores (27 us and more), and more than a thief holds a run queue (its fence on all cores
- * takes 1-4 us). */
+/* About 10 us of looking: less than what the kernel takes to put a thread to sleep and wake it
+ * again across two cores (27 us and more), and more than a thief holds a run queue (its fence on
+ * all cores takes 1-4 us). */
 #ifdef SLEY_HOSTILE
 enum { SPINS = 1 };
 #else

@@ -209,7 +209,7 @@ static int open_and_drop(void *arg)
             int count = sley_tcp_read(tcp, buffer, (size_t)(4 - done));
 
             must(count > 0);
-            must(memcmp(buffer, "pong" + done, (size_t)count) == 0);
+            must(memcmp(buffer, &"pong"[done], (size_t)count) == 0);
             done += count;
         }
         sley_tcp_free(tcp);

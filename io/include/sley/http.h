@@ -73,31 +73,31 @@ struct sley_http_options {
     const void *body;           /* what is sent with the request, and */
     size_t body_size;           /* its length. A body of length 0 is sent if `body` is not NULL */
 
-    int max_redirects;          /* how many are followed: default 10, negative none (the 3xx answer
-                                   itself is then the response) */
-    int64_t connect_timeout;    /* ns for resolving and connecting. Default 30 s */
-    int64_t idle_timeout;       /* ns without any byte of the answer, once the request was sent.
-                                   Default 60 s, negative: no limit */
-    int64_t timeout;            /* ns for everything. Default: no limit but the task's deadline */
+    int max_redirects;       /* how many are followed: default 10, negative none (the 3xx answer
+                                itself is then the response) */
+    int64_t connect_timeout; /* ns for resolving and connecting. Default 30 s */
+    int64_t idle_timeout;    /* ns without any byte of the answer, once the request was sent.
+                                Default 60 s, negative: no limit */
+    int64_t timeout;         /* ns for everything. Default: no limit but the task's deadline */
 
-    sley_http_sink *sink;       /* receives the body of the final answer, whatever its status. NULL:
-                                   it is kept in memory */
+    sley_http_sink *sink; /* receives the body of the final answer, whatever its status. NULL:
+                             it is kept in memory */
     void *sink_arg;
-    size_t max_body;            /* bytes of body, after decompression, that are accepted; more fails
-                                   with SLEY_EMSGSIZE. Default 64 MiB in memory, none for a sink */
-    bool compressed;            /* offer gzip, deflate and what else there is; unpacked on arrival */
+    size_t max_body; /* bytes of body, after decompression, that are accepted; more fails
+                        with SLEY_EMSGSIZE. Default 64 MiB in memory, none for a sink */
+    bool compressed; /* offer gzip, deflate and what else there is; unpacked on arrival */
 
-    char *error;                /* receives a sentence without a full stop if the call fails, such
-                                   as "connection to 127.0.0.1:8000 refused"; an empty string if it
-                                   succeeds. SLEY_HTTP_ERROR_SIZE bytes, or NULL */
+    char *error; /* receives a sentence without a full stop if the call fails, such
+                    as "connection to 127.0.0.1:8000 refused"; an empty string if it
+                    succeeds. SLEY_HTTP_ERROR_SIZE bytes, or NULL */
 };
 
 /* Makes a client. No connection is opened yet.
  *   options  NULL for all defaults
  *   out      receives it; untouched on failure
- * Returns 0, or SLEY_EINVAL (a line break in the user agent), SLEY_ENOMEM, SLEY_EMFILE, SLEY_ENFILE,
- * SLEY_EAGAIN (the I/O thread could not be started), SLEY_ECANCELED, SLEY_ETIMEDOUT, SLEY_ENOTASK.
- * From a task. May park. Since 0.1. */
+ * Returns 0, or SLEY_EINVAL (a line break in the user agent), SLEY_ENOMEM, SLEY_EMFILE,
+ * SLEY_ENFILE, SLEY_EAGAIN (the I/O thread could not be started), SLEY_ECANCELED, SLEY_ETIMEDOUT,
+ * SLEY_ENOTASK. From a task. May park. Since 0.1. */
 SLEY_EXPORT int sley_http_client_new(const struct sley_http_client_options *options,
                                      struct sley_http_client **out);
 
@@ -110,15 +110,13 @@ SLEY_EXPORT void sley_http_client_free(struct sley_http_client *client);
  *   options  NULL for all defaults: a GET of a body up to 64 MiB
  *   out      receives the answer, to be freed; untouched on failure; NULL if only success counts
  * Returns 0 when an answer is there, whatever its status, or
- *   SLEY_EINVAL        not an http or https URL, or a header, a method or a timeout that is malformed
- *   SLEY_ENAME         the host name could not be resolved
- *   SLEY_ECONNREFUSED, SLEY_EHOSTUNREACH, SLEY_ENETUNREACH, SLEY_EADDRNOTAVAIL
- *   SLEY_ECONNRESET    the connection broke before the answer was complete
- *   SLEY_EPROTO        the server closed without an answer or in the middle of it, did not speak
- *                      HTTP, redirected too often or to another protocol
- *   SLEY_ETLS          the handshake or the certificate check failed
- *   SLEY_EMSGSIZE      the body is larger than max_body, or a header is larger than 100 KiB
- *   SLEY_ETIMEDOUT     one of the timeouts, or the task's deadline
+ *   SLEY_EINVAL        not an http or https URL, or a header, a method or a timeout that is
+ * malformed SLEY_ENAME         the host name could not be resolved SLEY_ECONNREFUSED,
+ * SLEY_EHOSTUNREACH, SLEY_ENETUNREACH, SLEY_EADDRNOTAVAIL SLEY_ECONNRESET    the connection broke
+ * before the answer was complete SLEY_EPROTO        the server closed without an answer or in the
+ * middle of it, did not speak HTTP, redirected too often or to another protocol SLEY_ETLS the
+ * handshake or the certificate check failed SLEY_EMSGSIZE      the body is larger than max_body, or
+ * a header is larger than 100 KiB SLEY_ETIMEDOUT     one of the timeouts, or the task's deadline
  *   SLEY_ECANCELED     the task was cancelled
  *   SLEY_ENOMEM, SLEY_EMFILE, SLEY_ENFILE, SLEY_ENOTASK
  *   what the sink returned
@@ -145,7 +143,8 @@ SLEY_EXPORT const char *sley_http_response_type(const struct sley_http_response 
 SLEY_EXPORT const char *sley_http_response_url(const struct sley_http_response *response);
 
 /* The body: never NULL, and a NUL byte follows it that does not count; empty if a sink took it.
- * Borrowed. The size is what is in memory; the byte count is that of the whole body, sink or not. */
+ * Borrowed. The size is what is in memory; the byte count is that of the whole body, sink or not.
+ */
 SLEY_EXPORT const char *sley_http_response_body(const struct sley_http_response *response);
 SLEY_EXPORT size_t sley_http_response_size(const struct sley_http_response *response);
 SLEY_EXPORT uint64_t sley_http_response_bytes(const struct sley_http_response *response);

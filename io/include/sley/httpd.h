@@ -44,16 +44,16 @@ typedef int sley_httpd_handler(struct sley_httpd_request *request,
 
 /* Zero in a field means its default. Copied by the call. */
 struct sley_httpd_options {
-    const char *address;          /* numeric IPv4 or IPv6 address. Default "127.0.0.1" */
-    uint16_t port;                /* default 0: a free one, which sley_httpd_port() tells */
-    unsigned backlog;             /* connections that the kernel queues. Default 1024 */
-    unsigned max_connections;     /* open at once; more wait in the kernel's queue. Default 10,000,
-                                     but at most what the limit on open files leaves */
-    size_t max_body;              /* bytes of a request's body; a larger one is answered with 413.
-                                     Default 1 MiB */
-    int64_t connection_timeout;   /* ns without any byte from or to a client, handler's time not
-                                     counted; rounded up to seconds. Default 30 s */
-    const char *name;             /* the handlers' task name. Default "httpd" */
+    const char *address;        /* numeric IPv4 or IPv6 address. Default "127.0.0.1" */
+    uint16_t port;              /* default 0: a free one, which sley_httpd_port() tells */
+    unsigned backlog;           /* connections that the kernel queues. Default 1024 */
+    unsigned max_connections;   /* open at once; more wait in the kernel's queue. Default 10,000,
+                                   but at most what the limit on open files leaves */
+    size_t max_body;            /* bytes of a request's body; a larger one is answered with 413.
+                                   Default 1 MiB */
+    int64_t connection_timeout; /* ns without any byte from or to a client, handler's time not
+                                   counted; rounded up to seconds. Default 30 s */
+    const char *name;           /* the handlers' task name. Default "httpd" */
 };
 
 /* Starts a server on the runtime of the calling task.
@@ -62,7 +62,8 @@ struct sley_httpd_options {
  *   out           receives the server; untouched on failure
  * Returns 0, or SLEY_EINVAL (no handler, or the address is not numeric), SLEY_EADDRINUSE,
  * SLEY_EADDRNOTAVAIL, SLEY_EACCES, SLEY_ENOMEM, SLEY_EMFILE, SLEY_ENFILE, SLEY_EAGAIN (the I/O
- * thread could not be started), SLEY_ECANCELED, SLEY_ETIMEDOUT, SLEY_ENOTASK. From a task. May park. Since 0.1. */
+ * thread could not be started), SLEY_ECANCELED, SLEY_ETIMEDOUT, SLEY_ENOTASK. From a task. May
+ * park. Since 0.1. */
 SLEY_EXPORT int sley_httpd_start(sley_httpd_handler *handler, void *arg,
                                  const struct sley_httpd_options *options, struct sley_httpd **out);
 
@@ -72,7 +73,8 @@ SLEY_EXPORT uint16_t sley_httpd_port(const struct sley_httpd *server);
 /* Stops it gently: no new connections from here on, idle ones are closed, running handlers may
  * finish. Waits until the last has, or until the calling task is late or cancelled.
  * 0 when all have finished and their answers are sent, or SLEY_ECANCELED, SLEY_ETIMEDOUT,
- * SLEY_ENOMEM, SLEY_ENOTASK; sley_httpd_free() is needed after any of them. From a task. Parks. Since 0.1. */
+ * SLEY_ENOMEM, SLEY_ENOTASK; sley_httpd_free() is needed after any of them. From a task. Parks.
+ * Since 0.1. */
 SLEY_EXPORT int sley_httpd_stop(struct sley_httpd *server);
 
 /* Stops it at once: handlers that still run are cancelled and waited for, also when the calling
@@ -82,16 +84,17 @@ SLEY_EXPORT void sley_httpd_free(struct sley_httpd *server);
 
 /* Counters since the start. */
 struct sley_httpd_stats {
-    uint64_t requests;     /* handed to the handler */
-    uint64_t rejected;     /* answered without it: body too large, no task for it */
-    uint64_t connections;  /* open now */
-    uint64_t running;      /* handlers running now */
+    uint64_t requests;    /* handed to the handler */
+    uint64_t rejected;    /* answered without it: body too large, no task for it */
+    uint64_t connections; /* open now */
+    uint64_t running;     /* handlers running now */
 };
 
 /* Copies the counters. Any thread. Never parks. Since 0.1. */
 SLEY_EXPORT void sley_httpd_stats(const struct sley_httpd *server, struct sley_httpd_stats *stats);
 
-/* --- the request: everything is borrowed from it. From the handler. Never parks. Since 0.1. ---- */
+/* --- the request: everything is borrowed from it. From the handler. Never parks. Since 0.1. ----
+ */
 
 /* "GET", "POST", as sent. */
 SLEY_EXPORT const char *sley_httpd_request_method(const struct sley_httpd_request *request);
@@ -125,8 +128,8 @@ SLEY_EXPORT int sley_httpd_response_status(struct sley_httpd_response *response,
 SLEY_EXPORT int sley_httpd_response_header(struct sley_httpd_response *response, const char *name,
                                            const char *value);
 
-/* Sets the body: a copy; or borrowed, to stay as it is until the server is freed; or handed over, to
- * be released with release(data) when it has been sent, also if the call fails. A later call
+/* Sets the body: a copy; or borrowed, to stay as it is until the server is freed; or handed over,
+ * to be released with release(data) when it has been sent, also if the call fails. A later call
  * replaces the body. 0 or SLEY_ENOMEM. */
 SLEY_EXPORT int sley_httpd_response_body_copy(struct sley_httpd_response *response,
                                               const void *data, size_t size);
@@ -136,7 +139,8 @@ SLEY_EXPORT int sley_httpd_response_body_owned(struct sley_httpd_response *respo
                                                size_t size, void (*release)(void *data));
 
 /* For servers that fail on purpose. Abort: the connection is closed without any answer. Truncate:
- * the headers announce the whole body, but the connection is closed after its first `size` bytes. */
+ * the headers announce the whole body, but the connection is closed after its first `size` bytes.
+ */
 SLEY_EXPORT void sley_httpd_response_abort(struct sley_httpd_response *response);
 SLEY_EXPORT void sley_httpd_response_truncate(struct sley_httpd_response *response, size_t size);
 

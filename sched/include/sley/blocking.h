@@ -2,8 +2,8 @@
  * sley/blocking.h: running what blocks off the workers.
  *
  * A function that blocks its kernel thread (a file system call, a library that knows nothing of
- * tasks) would freeze every task of its worker. sley_to_thread() runs it on a pool of threads of the
- * runtime, grown on demand, while the calling task is parked.
+ * tasks) would freeze every task of its worker. sley_to_thread() runs it on a pool of threads of
+ * the runtime, grown on demand, while the calling task is parked.
  */
 #ifndef SLEY_BLOCKING_H
 #define SLEY_BLOCKING_H

@@ -25,14 +25,14 @@ struct sley_runtime;
 
 /* Zero in a field means its default. Copied by the call. */
 struct sley_options {
-    unsigned workers;  /* how many workers. Default: SLEY_WORKERS in the environment, else the
-                          number of usable cores (affinity mask and cgroup quota respected) */
-    size_t stack_size; /* bytes of a task's stack, rounded up to a size class. Default 64 KiB */
-    bool unpinned;     /* do not pin workers to cores */
+    unsigned workers;      /* how many workers. Default: SLEY_WORKERS in the environment, else the
+                              number of usable cores (affinity mask and cgroup quota respected) */
+    size_t stack_size;     /* bytes of a task's stack, rounded up to a size class. Default 64 KiB */
+    bool unpinned;         /* do not pin workers to cores */
     bool no_fault_handler; /* leave SIGSEGV alone: a stack overflow then ends in a bare SIGSEGV.
                               By default the runtime installs a handler while it exists, unless the
                               program has one; it names the task, then the default action follows */
-    const char *name;  /* prefix of the kernel threads' names, at most 8 bytes. Default "sley" */
+    const char *name; /* prefix of the kernel threads' names, at most 8 bytes. Default "sley" */
 };
 
 /* Runs fn(arg) as the main task of a new runtime and waits for it. When it returns, every task that
@@ -54,7 +54,7 @@ SLEY_EXPORT void sley_runtime_free(struct sley_runtime *runtime);
 
 /* sley_spawn() into a given runtime, from any thread; same parameters, returns and errors (except
  * SLEY_ENOTASK). Since 0.1. */
-#define sley_runtime_spawn(runtime, fn, arg, options, out)                                         \
+#define sley_runtime_spawn(runtime, fn, arg, options, out) \
     sley_runtime_spawn_at((runtime), (fn), (arg), (options), (out), SLEY__SITE(#fn))
 SLEY_EXPORT int sley_runtime_spawn_at(struct sley_runtime *runtime, sley_task_fn *fn, void *arg,
                                       const struct sley_task_options *options,
@@ -69,17 +69,17 @@ SLEY_EXPORT unsigned sley_runtime_workers(const struct sley_runtime *runtime);
 /* Counters of one worker since its start. They are read while it runs: each is exact, together they
  * are not a snapshot. */
 struct sley_worker_stats {
-    unsigned cpu;         /* logical processor it is pinned to, or UINT_MAX */
-    uint64_t tasks_run;   /* tasks started here */
-    uint64_t switches;    /* times a task got the worker: started or resumed */
-    uint64_t parks;       /* times a task parked here */
-    uint64_t steals;      /* successful steals by this worker */
-    uint64_t stolen;      /* tasks it stole */
-    uint64_t injected;    /* tasks it took from the shared queue */
-    uint64_t overflows;   /* times its own queue was full and half of it went to the shared one */
-    uint64_t sleeps;      /* times it went to sleep */
-    uint64_t timers;      /* timers fired here */
-    int64_t slept_ns;     /* time asleep */
+    unsigned cpu;       /* logical processor it is pinned to, or UINT_MAX */
+    uint64_t tasks_run; /* tasks started here */
+    uint64_t switches;  /* times a task got the worker: started or resumed */
+    uint64_t parks;     /* times a task parked here */
+    uint64_t steals;    /* successful steals by this worker */
+    uint64_t stolen;    /* tasks it stole */
+    uint64_t injected;  /* tasks it took from the shared queue */
+    uint64_t overflows; /* times its own queue was full and half of it went to the shared one */
+    uint64_t sleeps;    /* times it went to sleep */
+    uint64_t timers;    /* timers fired here */
+    int64_t slept_ns;   /* time asleep */
 };
 
 /* Copies the counters of worker `index` (0 .. workers - 1). 0 or SLEY_EINVAL. Any thread. Never

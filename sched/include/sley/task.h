@@ -31,12 +31,12 @@ typedef int sley_task_fn(void *arg);
 
 /* Zero in a field means its default. Copied by the spawn. */
 struct sley_task_options {
-    const char *name;   /* for dumps and messages; copied, at most 39 bytes. Default: the function's
-                           name as written */
-    size_t stack_size;  /* bytes, rounded up to 16 KiB, 64 KiB, 256 KiB or 1 MiB. Default: that of
-                           the runtime, 64 KiB */
-    int64_t deadline;   /* absolute, ns: the earlier of this and the spawner's own becomes the
-                           task's ambient deadline. Default: the spawner's */
+    const char *name;  /* for dumps and messages; copied, at most 39 bytes. Default: the function's
+                          name as written */
+    size_t stack_size; /* bytes, rounded up to 16 KiB, 64 KiB, 256 KiB or 1 MiB. Default: that of
+                          the runtime, 64 KiB */
+    int64_t deadline;  /* absolute, ns: the earlier of this and the spawner's own becomes the
+                          task's ambient deadline. Default: the spawner's */
 };
 
 #define SLEY__STRING(x)  #x
@@ -57,7 +57,8 @@ struct sley_task_options {
  *   SLEY_ESHUTDOWN  the runtime is shutting down and takes no new tasks
  *   SLEY_ENOTASK    the caller is not a task: see sley_runtime_spawn()
  * From a task. Never parks; the new task runs later, on any worker. Since 0.1. */
-#define sley_spawn(fn, arg, options, out) sley_spawn_at((fn), (arg), (options), (out), SLEY__SITE(#fn))
+#define sley_spawn(fn, arg, options, out) \
+    sley_spawn_at((fn), (arg), (options), (out), SLEY__SITE(#fn))
 SLEY_EXPORT int sley_spawn_at(sley_task_fn *fn, void *arg, const struct sley_task_options *options,
                               struct sley_task **out, const char *site);
 
