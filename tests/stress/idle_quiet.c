@@ -7,7 +7,8 @@
  * run (a spin). These are counts: that the machine is busy does not change them.
  *
  * How long the runtime takes to settle is not this test's business, so it first waits until the
- * counts have stood still for a moment.
+ * counts have stood still for a moment and every thread is asleep: one that only waits for a
+ * processor of a busy machine stands still too.
  */
 #include "stress.h"
 
@@ -19,6 +20,7 @@ struct thread_count {
     int id;
     unsigned long long switches; /* voluntary */
     unsigned long long run;      /* ns on a processor; 0 where the kernel does not say */
+    char state; /* S: asleep */
     char name[32];
 };
 
@@ -39,6 +41,7 @@ static void read_status(struct thread_count *count)
         return; /* it has ended */
     while (fgets(line, sizeof line, file)) {
         sscanf(line, "Name: %31s", count->name);
+        sscanf(line, "State: %c", &count->state);
         sscanf(line, "voluntary_ctxt_switches: %llu", &count->switches);
     }
     fclose(file);
@@ -131,6 +134,14 @@ static int work_a_little(void *arg)
     return 0;
 }
 
+static bool all_asleep(const struct counts *counts)
+{
+    for (int i = 0; i < counts->n; i++)
+        if (counts->thread[i].state != 'S')
+            return false;
+    return true;
+}
+
 static void sleep_ms(long ms)
 {
     struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
@@ -149,12 +160,11 @@ int main(int argc, char **argv)
     runtime = stress_start(WORKERS);
     CHECK(stress_run_in(runtime, work_a_little, NULL) == 0, "work");
     read_counts(&after);
-    do {
+    do { /* the watchdog ends this if it never settles */
         before = after;
         sleep_ms(200);
         read_counts(&after);
-    } while (
-        find_change(&before, &after, changed)); /* the watchdog ends this if it never settles */
+    } while (find_change(&before, &after, changed) || !all_asleep(&after));
     CHECK(after.n >= WORKERS, "found %d threads of the runtime", after.n);
     before = after;
     sleep_ms(2000);
