@@ -33,9 +33,14 @@ test_directory_in_the_way()
 }
 
 # A limit on the size of files: the kernel's signal for it must not end the program. The outputs
-# must be no files, or they would be limited, too.
+# must be no files, or they would be limited, too. (ThreadSanitizer writes a file when it starts, and
+# ends there; the unit test of savefile.c has the same case.)
 test_file_limit()
 {
+    if ! { (ulimit -f 0 && exec "$fetch" --version) | grep -q '^sley-fetch'; } 2>/dev/null; then
+        echo "$name: this build does not even start with a limit on files: not tried"
+        return
+    fi
     { { (ulimit -f 0 && exec "$fetch" flags -o limited; echo "status $?" >&2) 2>&1 1>&3 3>&- \
         | cat >err; } 3>&1 | cat >out; } || true
     expect_counts 0 0 20
