@@ -20,7 +20,7 @@ struct thread_count {
     int id;
     unsigned long long switches; /* voluntary */
     unsigned long long run;      /* ns on a processor; 0 where the kernel does not say */
-    char state; /* S: asleep */
+    char state;                  /* S: asleep */
     char name[32];
 };
 
