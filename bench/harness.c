@@ -192,7 +192,7 @@ static int run_all(const struct bench *bench, const struct bench_case *work,
     size_t metrics = count_metrics(work);
     fflush(NULL); /* or the children's copies of the buffers come out as well */
     for (unsigned run = 0; run < total; run++) {
-        double now[BENCH_METRICS_MAX];
+        double now[BENCH_METRICS_MAX] = {0};
         progress(bench->name, run + 1, total);
         warm(setup->quick ? work->memory_quick : work->memory);
         int status = run_once(work, setup, now);

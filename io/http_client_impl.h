@@ -144,11 +144,11 @@ MUST_USE int sley__http_set_up(struct sley_http_response *response, const char *
                                const struct sley_http_options *options);
 
 /* http_client_receive.c: what curl calls with data. I/O thread only. */
-size_t sley__http_on_header(char *data, size_t one, size_t size, void *response);
-size_t sley__http_on_body(char *data, size_t one, size_t size, void *response);
+size_t sley__http_on_header(char *data, size_t one, size_t size, void *arg);
+size_t sley__http_on_body(char *data, size_t one, size_t size, void *arg);
 int sley__http_on_request(void *response, char *peer_ip, char *own_ip, int peer_port, int own_port);
-curl_socket_t sley__http_on_open(void *client, curlsocktype purpose, struct curl_sockaddr *address);
-int sley__http_on_close(void *client, curl_socket_t fd);
+curl_socket_t sley__http_on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
+int sley__http_on_close(void *arg, curl_socket_t fd);
 
 /* http_client_loop.c */
 void sley__http_loop_open(struct sley__inbox_node *node); /* of a struct sley__http_opening */

@@ -95,8 +95,8 @@ struct sley_httpd_request {
 /* http_server_request.c, I/O thread only: what the daemon calls. */
 enum MHD_Result sley__httpd_on_request(void *server, struct MHD_Connection *connection,
                                        const char *url, const char *method, const char *version,
-                                       const char *upload, size_t *upload_size, void **request);
-void sley__httpd_on_completed(void *server, struct MHD_Connection *connection, void **request,
+                                       const char *upload, size_t *upload_size, void **context);
+void sley__httpd_on_completed(void *arg, struct MHD_Connection *connection, void **context,
                               enum MHD_RequestTerminationCode why);
 /* The handlers that run are told to hurry. */
 void sley__httpd_cancel_all(struct sley_httpd *server);
