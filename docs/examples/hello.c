@@ -1,4 +1,8 @@
-/* Ten tasks sleep for different times, all at once, and are joined in order. */
+/*
+ * Ten tasks sleep for different times, all at once, and are joined in order.
+ *
+ * prints: slept 4.5 s, all at once
+ */
 #include <stdio.h>
 
 #include <sley/sley.h>
@@ -19,13 +23,14 @@ static int app(void *arg)
     (void)arg;
     for (int i = 0; i < 10; i++) {
         tenths[i] = i;
-        sley_spawn(nap, &tenths[i], NULL, &tasks[i]);
+        if (sley_spawn(nap, &tenths[i], NULL, &tasks[i]) != 0)
+            return 1;
     }
     for (int i = 0; i < 10; i++) {
         sley_join(tasks[i], &slept);
         sum += slept;
     }
-    printf("slept %d.%d s in 0.9 s\n", sum / 10, sum % 10);
+    printf("slept %d.%d s, all at once\n", sum / 10, sum % 10);
     return 0;
 }
 
