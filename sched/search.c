@@ -38,6 +38,7 @@
 #define PEEK_PAUSES         32                /* cpu_relax between two peeks, about 1 us */
 #define SPIN_MAX            ((int64_t)60000) /* ns: never longer, whatever wake-ups cost */
 #define SPIN_CREDIT_MAX     3
+#define TRIM_AFTER          SLEY_MILLISECONDS(100) /* without work, before pages are given back */
 #define OTHERS_TIMERS_SLACK SLEY_MILLISECONDS(2)
 
 /* --- local work ----------------------------------------------------------------------------- */
@@ -311,8 +312,9 @@ static bool work_anywhere(struct sley__worker *worker)
     return false;
 }
 
-/* Until when: the own next timer; with others awake, theirs too. Owner. */
-static int64_t sleep_until(struct sley__worker *worker)
+/* Until when: the own next timer; with others awake, theirs too; with pages to be given back, when
+ * it is time for that. Owner. */
+static int64_t sleep_until(struct sley__worker *worker, int64_t since)
 {
     struct sley__sched *sched = worker->sched;
     int64_t until = sley__wheel_next(&worker->wheel);
@@ -325,6 +327,8 @@ static int64_t sleep_until(struct sley__worker *worker)
         if (!asleep && i != worker->index && theirs < SLEY_FOREVER - OTHERS_TIMERS_SLACK)
             until = min_i64(until, theirs + OTHERS_TIMERS_SLACK);
     }
+    if (sley__stack_surplus(&sched->stacks))
+        until = min_i64(until, since + TRIM_AFTER);
     return until;
 }
 
@@ -361,7 +365,7 @@ static void go_to_sleep(struct sley__worker *worker, int64_t *since)
             sley__sched_arm(sched);
         from = sley__clock_now();
         SLEY_PROBE1(sleep, worker->index);
-        woken = sley__parker_sleep(&worker->parker, sleep_until(worker));
+        woken = sley__parker_sleep(&worker->parker, sleep_until(worker, *since));
         SLEY_PROBE1(wake, worker->index);
         worker->now = sley__clock_now();
         sley__count(worker->counters.sleeps, 1);
@@ -394,9 +398,9 @@ struct sley_task *sley__worker_find(struct sley__worker *worker)
             break;
         if (load_relaxed(&worker->sched->stopping))
             return NULL;
-        /* Pages of stacks that nobody has needed: given back bit by bit, looking for work between.
-         */
-        if (!sley__stack_trim(&worker->sched->stacks))
+        /* Pages of stacks that nobody has needed for a while: given back bit by bit, looking for
+         * work between. */
+        if (worker->now - since < TRIM_AFTER || !sley__stack_trim(&worker->sched->stacks))
             go_to_sleep(worker, &since);
     }
     if (since)

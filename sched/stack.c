@@ -246,6 +246,17 @@ static struct sley__stack *take_surplus(struct sley__stack_pool *pool)
     return bundle;
 }
 
+bool sley__stack_surplus(struct sley__stack_pool *pool)
+{
+    bool found = false;
+
+    sley__lock_acquire(&pool->lock);
+    for (int i = 0; i < SLEY__STACK_CLASSES && !found; i++)
+        found = pool->levels[i].shared_count > WATERMARK;
+    sley__lock_release(&pool->lock);
+    return found;
+}
+
 bool sley__stack_trim(struct sley__stack_pool *pool)
 {
     struct sley__stack *chain = take_surplus(pool);

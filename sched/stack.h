@@ -165,6 +165,9 @@ static inline void sley__stack_release(struct sley__stack_pool *pool,
  * looks for work: 20-40 us a call. Any thread. */
 bool sley__stack_trim(struct sley__stack_pool *pool);
 
+/* Whether sley__stack_trim has something to do. Any thread; takes the pool's lock. */
+bool sley__stack_surplus(struct sley__stack_pool *pool);
+
 /* Aborts with a message if `stack` has no guard and has overflowed. Whoever holds the stack. */
 void sley__stack_check(const struct sley__stack *stack);
 
