@@ -9,9 +9,9 @@
  * Who takes the edges out? Two can, and exactly one should:
  *
  *  - The workers, in between tasks, with a zero timeout: the woken task goes on the local queue,
- * and under load no other thread is involved at all. But it is a system call every 61 ticks, for
- *    nothing if nothing happens; and when all workers sleep, or one computes for a second while the
- *    others sleep, nobody does it.
+ *    and under load no other thread is involved at all. But it is a system call every 61 ticks,
+ *    for nothing if nothing happens; and when all workers sleep, or one computes for a second
+ *    while the others sleep, nobody does it.
  *  - The I/O thread, which can sleep on the set, because the set's own descriptor is watched by one
  *    uv_poll_t in its loop. It is prompt and costs nothing while nothing happens, but each event
  *    costs two thread wake-ups.
@@ -20,14 +20,14 @@
  * switched by epoll_ctl on the loop's own epoll descriptor, from any thread (0.3 us); the set is
  * level-triggered there, so events that came while it was off are noticed when it is switched on.
  *
- *    watched      the workers do not look. The first event wakes the I/O thread: it switches its
- *                 interest off, *then* drains, and if that woke a task leaves the set to the
- * workers (else nobody would ever switch it on again, so it does so itself). not watched  the
- * workers drain. Back to watched when the last worker goes to sleep (arm), or when in the last 10
- * ms no worker has found an event: then either there are none, and looking for them is a waste, or
- * nobody looks, and that is worse. A timer of the loop sees to that; it runs only in this mode, so
- * an idle program has no periodic wake-up, and a program that computes beside an idle listener
- * makes no system calls.
+ *  - watched: the workers do not look. The first event wakes the I/O thread: it switches its
+ *    interest off, *then* drains, and if that woke a task leaves the set to the workers (else
+ *    nobody would ever switch it on again, so it does so itself).
+ *  - not watched: the workers drain. Back to watched when the last worker goes to sleep (arm), or
+ *    when in the last 10 ms no worker has found an event: then either there are none, and looking
+ *    for them is a waste, or nobody looks, and that is worse. A timer of the loop sees to that; it
+ *    runs only in this mode, so an idle program has no periodic wake-up, and a program that
+ *    computes beside an idle listener makes no system calls.
  *
  * The order "interest off, then drain" matters: the last worker may arm (a no-op while `watched`)
  * and go to sleep at any moment. If it did so before the switch, then either the drain finds a task
