@@ -648,7 +648,8 @@ static struct watched {
     atomic(uint32_t) armed;   /* futex too */
     atomic(int) alternations; /* broken ones */
     atomic(bool) event;
-    struct sley__waker waker;
+    struct sley__waker waker; /* once there are `begun` waits */
+    atomic(int) begun;
 } watched;
 
 static int drain_event(struct sley__poller *poller)
@@ -734,6 +735,7 @@ Test(poller, is_armed_when_all_sleep_also_if_they_did_already)
 static int wait_for_event(UNUSED void *arg)
 {
     cr_assert_eq(sley__wait_begin(&watched.waker, "event"), 0);
+    fetch_add_acq_rel(&watched.begun, 1);
     return sley__wait_park(SLEY_FOREVER);
 }
 
@@ -746,9 +748,10 @@ Test(poller, the_watcher_wakes_a_task_while_all_sleep)
     plug_in();
     for (int i = 0; i < 200; i++) {
         cr_assert_eq(sley_runtime_spawn(runtime, wait_for_event, NULL, NULL, &task), 0);
-        do
-            await_armed();
-        while (!sley__wake(watched.waker, 3));
+        while (load_acquire(&watched.begun) <= i)
+            sley__thread_yield();
+        await_armed();
+        cr_assert(sley__wake(watched.waker, 3));
         cr_assert_eq(sley_join(task, &result), 0);
         cr_assert_eq(result, 3);
     }
@@ -764,7 +767,8 @@ static int yield_until_event(UNUSED void *arg)
 
     plug_in();
     cr_assert_eq(sley_spawn(wait_for_event, NULL, NULL, &task), 0);
-    sley_yield();
+    while (!load_acquire(&watched.begun))
+        sley_yield();
     store_release(&watched.event, true);
     while (load_acquire(&watched.event))
         sley_yield(); /* never idle: somebody has to look all the same */
