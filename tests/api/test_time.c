@@ -154,59 +154,6 @@ TASK_TEST(sleep, that_ends_before_the_ambient_deadline_is_a_success)
     return 0;
 }
 
-static int order[64], asleep, arrivals;
-
-struct riser {
-    int64_t deadline;
-    int number;
-};
-
-static int rise(void *arg)
-{
-    struct riser *riser = arg;
-
-    asleep++;
-    assert_ok(sley_sleep_until(riser->deadline));
-    order[arrivals++] = riser->number;
-    return 0;
-}
-
-enum { RISERS = 20 };
-
-/* They get up one after another from `lead` ns on. False: some were still up by then. */
-static bool all_rise(int64_t lead)
-{
-    struct riser risers[RISERS];
-    struct sley_task *tasks[RISERS];
-    int64_t start = sley_after(lead);
-    bool in_time;
-
-    asleep = arrivals = 0;
-    for (int i = 0; i < RISERS; i++) {
-        int place = i * 7 % RISERS;
-
-        risers[i] = (struct riser){start + place * SLEY_MILLISECONDS(1), place};
-        tasks[i] = spawned(rise, &risers[i]);
-    }
-    while (asleep < RISERS)
-        sley_yield();
-    in_time = sley_now() < start;
-    for (int i = 0; i < RISERS; i++)
-        cr_assert_eq(joined(tasks[i]), 0);
-    return in_time;
-}
-
-ONE_WORKER_TEST(sleep, sleepers_get_up_in_the_order_of_their_deadlines)
-{
-    int64_t lead = SLEY_MILLISECONDS(5);
-
-    while (!all_rise(lead))
-        lead *= 4;
-    for (int i = 0; i < RISERS; i++)
-        cr_assert_eq(order[i], i);
-    return 0;
-}
-
 static int sleep_at_random(void *arg)
 {
     unsigned *dice = arg;
