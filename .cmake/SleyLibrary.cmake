@@ -13,6 +13,11 @@ add_library(sley::sley_static ALIAS sley_static)
 
 foreach(target sley sley_static)
     target_include_directories(${target} INTERFACE ${sley_include_dirs})
+    # Tasks have small stacks: a frame larger than the guard must touch each page on its way down,
+    # or it would jump over the guard into another task's stack.
+    target_compile_options(${target} INTERFACE
+        $<$<COMPILE_LANG_AND_ID:C,GNU,Clang>:-fstack-clash-protection>
+        $<$<COMPILE_LANG_AND_ID:CXX,GNU,Clang>:-fstack-clash-protection>)
     target_link_libraries(${target} PRIVATE ${sley_link_libraries} $<BUILD_INTERFACE:sley_flags>)
     set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
 endforeach()

@@ -222,7 +222,7 @@ static int run_tasks(struct flags_run *run)
         interrupts_stop(&run->interrupts);
     }
     if (status < 0)
-        fprintf(stderr, "%s: cannot start: %s\n", FETCH_PROGRAM, sley_strerror(status));
+        opt_start_error(FETCH_PROGRAM, status);
     return status < 0 ? EXIT_SOME_FAILED : status;
 }
 

@@ -198,11 +198,16 @@ static enum flag_status save(struct flag *flag, const struct sley_http_response 
 static enum flag_status check_image(struct flag *flag, const struct sley_http_response *image)
 {
     size_t size = sley_http_response_size(image);
+    const char *body = sley_http_response_body(image);
 
     if (size == 0)
         return fail(flag, FLAG_FAILED, "the answer is empty");
-    if (size < 6 || memcmp(sley_http_response_body(image), "GIF8", 4) != 0)
+    if (size < 6 || memcmp(body, "GIF8", 4) != 0)
         return fail(flag, FLAG_FAILED, "the answer is not a GIF");
+    /* An answer without a length ends when the server closes, whatever was sent: the format's own
+     * last byte tells whether that was all. */
+    if (body[size - 1] != ';')
+        return fail(flag, FLAG_FAILED, "the answer is only the beginning of a GIF");
     return FLAG_UNFINISHED;
 }
 

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sley/error.h>
+
 int opt_error(const char *program, const char *format, ...)
 {
     va_list values;
@@ -213,4 +215,15 @@ void opt_help(const struct opt *table, FILE *out)
                 fprintf(out, "%*s", COLUMN, "");
         }
     }
+}
+
+void opt_start_error(const char *program, int error)
+{
+    const char *workers = getenv("SLEY_WORKERS");
+
+    if (error == SLEY_EINVAL && workers)
+        fprintf(stderr, "%s: SLEY_WORKERS must be a number from 1 to 1024, not '%s'\n", program,
+                workers);
+    else
+        fprintf(stderr, "%s: cannot start: %s\n", program, sley_strerror(error));
 }

@@ -66,4 +66,7 @@ int opt_error(const char *program, const char *format, ...) __attribute__((forma
 /* Prints the table, aligned, as the lower half of a --help. */
 void opt_help(const struct opt *table, FILE *out);
 
+/* Says why the runtime could not be started. */
+void opt_start_error(const char *program, int error);
+
 #endif

@@ -340,6 +340,6 @@ int main(int argc, char **argv)
     }
     countries_free(program.countries);
     if (status < 0)
-        fprintf(stderr, "%s: cannot start: %s\n", PROGRAM, sley_strerror(status));
+        opt_start_error(PROGRAM, status);
     return status < 0 ? EXIT_SOME_FAILED : status;
 }

@@ -59,15 +59,18 @@ struct sley_task *sley__inject_take_foreign(struct sley__inject *q,
                                             const struct sley__worker *worker)
 {
     struct sley_task *task, *before = NULL, *before_found = NULL, *found;
+    unsigned looked = 0;
 
     sley__lock_acquire(&q->lock);
     found = q->first;
-    for (task = q->first; task; before = task, task = task->next)
+    for (task = q->first; task && looked < SLEY__INJECT_LOOK; before = task, task = task->next) {
+        looked++;
         if (task->worker != worker) {
             found = task;
             before_found = before;
             break;
         }
+    }
     if (found) {
         if (before_found)
             before_found->next = found->next;

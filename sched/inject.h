@@ -38,8 +38,11 @@ void sley__inject_push(struct sley__inject *q, struct sley_task *first, struct s
  */
 struct sley_task *sley__inject_take(struct sley__inject *q, size_t max, size_t *count);
 
-/* Takes one task, the first that ran last on another worker if there is such a one. For builds that
- * force migrations: it walks the queue. Any worker. */
+/* How far sley__inject_take_foreign looks: a queue of a million tasks is not walked for each. */
+#define SLEY__INJECT_LOOK 32
+
+/* Takes one task: of the first few one that ran last on another worker if there is such a one, else
+ * the first. For builds that force migrations. Any worker. */
 struct sley_task *sley__inject_take_foreign(struct sley__inject *q,
                                             const struct sley__worker *worker);
 

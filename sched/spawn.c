@@ -115,8 +115,12 @@ static void apply_options(struct sley_task *task, const struct sley_task_options
         task->deadline = min_i64(task->deadline, options->deadline);
     if (!options->name)
         return;
-    for (i = 0; i < SLEY__LABEL_SIZE - 1 && options->name[i]; i++)
-        store_relaxed(&task->label[i], options->name[i]);
+    for (i = 0; i < SLEY__LABEL_SIZE - 1 && options->name[i]; i++) {
+        unsigned char c = (unsigned char)options->name[i];
+
+        /* It is printed in dumps, which a name must not be able to forge. */
+        store_relaxed(&task->label[i], c < ' ' || c == 0x7f ? '?' : options->name[i]);
+    }
     store_relaxed(&task->label[i], '\0');
     store_relaxed(&task->labelled, true);
 }

@@ -110,13 +110,16 @@ SLEY_EXPORT void sley_http_client_free(struct sley_http_client *client);
  *   options  NULL for all defaults: a GET of a body up to 64 MiB
  *   out      receives the answer, to be freed; untouched on failure; NULL if only success counts
  * Returns 0 when an answer is there, whatever its status, or
- *   SLEY_EINVAL        not an http or https URL, or a header, a method or a timeout that is
- * malformed SLEY_ENAME         the host name could not be resolved SLEY_ECONNREFUSED,
- * SLEY_EHOSTUNREACH, SLEY_ENETUNREACH, SLEY_EADDRNOTAVAIL SLEY_ECONNRESET    the connection broke
- * before the answer was complete SLEY_EPROTO        the server closed without an answer or in the
- * middle of it, did not speak HTTP, redirected too often or to another protocol SLEY_ETLS the
- * handshake or the certificate check failed SLEY_EMSGSIZE      the body is larger than max_body, or
- * a header is larger than 100 KiB SLEY_ETIMEDOUT     one of the timeouts, or the task's deadline
+ *   SLEY_EINVAL        not an http or https URL, or a malformed header, method or timeout
+ *   SLEY_ENAME         the host name could not be resolved
+ *   SLEY_ECONNREFUSED, SLEY_EHOSTUNREACH, SLEY_ENETUNREACH, SLEY_EADDRNOTAVAIL
+ *                      there was no connection
+ *   SLEY_ECONNRESET    the connection broke before the answer was complete
+ *   SLEY_EPROTO        the server closed without an answer or in the middle of it, did not speak
+ *                      HTTP, redirected too often or to another protocol
+ *   SLEY_ETLS          the handshake or the certificate check failed
+ *   SLEY_EMSGSIZE      the body is larger than max_body, or a header is larger than 100 KiB
+ *   SLEY_ETIMEDOUT     one of the timeouts, or the task's deadline
  *   SLEY_ECANCELED     the task was cancelled
  *   SLEY_ENOMEM, SLEY_EMFILE, SLEY_ENFILE, SLEY_ENOTASK
  *   what the sink returned

@@ -23,7 +23,7 @@ extern "C" {
     X(SLEY_ENOMEM, -ENOMEM, "out of memory")                                                 \
     X(SLEY_EINVAL, -EINVAL, "invalid argument")                                              \
     X(SLEY_EAGAIN, -EAGAIN, "a system limit on threads or processes was reached, try again") \
-    X(SLEY_EPERM, -EPERM, "not allowed from this thread or task")                            \
+    X(SLEY_EPERM, -EPERM, "not permitted")                                                   \
     X(SLEY_EBUSY, -EBUSY, "in use by another task")                                          \
     X(SLEY_EDEADLK, -EDEADLK, "the task would wait for itself")                              \
     X(SLEY_ENOSYS, -ENOSYS, "not supported by this system")                                  \

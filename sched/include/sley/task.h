@@ -31,8 +31,8 @@ typedef int sley_task_fn(void *arg);
 
 /* Zero in a field means its default. Copied by the spawn. */
 struct sley_task_options {
-    const char *name;  /* for dumps and messages; copied, at most 39 bytes. Default: the function's
-                          name as written */
+    const char *name;  /* for dumps and messages; copied, at most 39 bytes, control characters
+                          become '?'. Default: the function's name as written */
     size_t stack_size; /* bytes, rounded up to 16 KiB, 64 KiB, 256 KiB or 1 MiB. Default: that of
                           the runtime, 64 KiB */
     int64_t deadline;  /* absolute, ns: the earlier of this and the spawner's own becomes the
