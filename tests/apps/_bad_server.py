@@ -12,6 +12,7 @@ such a path are answered well, with a small GIF; HOW tells what becomes of the o
   garbage   what is sent is not HTTP
   empty     200 with an empty body
   html      200 with a page instead of an image
+  begun     200 without a length, closed in the middle of the image
   huge      200 with a body of 64 MiB
   loop      a redirect to itself
   status    503
@@ -21,7 +22,7 @@ import socket
 import struct
 import threading
 
-GIF = b"GIF89a" + bytes(range(256))
+GIF = b"GIF89a" + bytes(range(256)) + b";"
 
 
 def answer(body, status="200 OK", headers="", length=None):
@@ -80,6 +81,9 @@ class Server:
     def empty(self, conn, path):
         conn.sendall(answer(b""))
         return True
+
+    def begun(self, conn, path):
+        conn.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + GIF[:20])
 
     def html(self, conn, path):
         conn.sendall(answer(b"<!DOCTYPE html><title>Please log in</title>"))

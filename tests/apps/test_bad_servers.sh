@@ -28,6 +28,7 @@ cut     middle|before|broke|closed|complete|remaining
 garbage HTTP
 empty   empty
 html    not a GIF
+begun   only the beginning of a GIF
 huge    large|limit|than
 loop    redirect
 status  HTTP 503 Service Unavailable
@@ -65,7 +66,7 @@ test_some_fail()
         expect_counts 10 0 10
         (($(count_files some-$how) == 10)) || fail "files"
         (($(grep -c '^..  failed: .*, [0-9.]* ms$' out) == 10)) || fail "no details"
-        (($(find some-$how -type f ! -size 262c | wc -l) == 0)) || fail "a file is short"
+        (($(find some-$how -type f ! -size 263c | wc -l) == 0)) || fail "a file is short"
         for code in $(sed -n 's/^\(..\)  failed: .*/\1/p' out); do
             [[ ! -e some-$how/$code.gif ]] || fail "$code has failed and is there"
         done
