@@ -13,6 +13,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* Ages beyond are differences below zero: an hour's worth, in a year's. */
+#define AGE_UNBORN (SLEY_SECONDS(3600) >> SLEY__BORN_BITS)
+
 struct dump {
     int fd;
     int tasks;
@@ -42,13 +45,35 @@ static int emit(struct dump *dump, const char *line, size_t length)
     return 0;
 }
 
+/* In units of SLEY__BORN_BITS. A task that was spawned after the dump began, or whose worker has
+ * not looked at its clock for long, has none. */
+static uint32_t age_of(const struct dump *dump, const struct sley_task *task)
+{
+    uint32_t age = (uint32_t)(dump->now >> SLEY__BORN_BITS) - load_relaxed(&task->born);
+
+    return age < UINT32_MAX - AGE_UNBORN ? age : 0;
+}
+
+/* The task's name, or in `label` a copy of its own: that may just be written anew, byte by byte. */
+static const char *name_of(const struct sley_task *task, char label[SLEY__LABEL_SIZE])
+{
+    size_t i;
+
+    if (!load_relaxed(&task->labelled))
+        return load_relaxed(&task->site);
+    for (i = 0; i < SLEY__LABEL_SIZE - 1; i++)
+        label[i] = load_relaxed(&task->label[i]);
+    label[i] = '\0';
+    return label;
+}
+
 static int dump_task(struct sley_task *task, void *arg)
 {
     struct dump *dump = arg;
     enum sley__task_state state = sley__task_state(load_acquire(&task->word));
     const char *what = load_relaxed(&task->what);
-    uint32_t age = (uint32_t)(dump->now >> SLEY__BORN_BITS) - load_relaxed(&task->born);
-    char line[512];
+    uint32_t age = age_of(dump, task);
+    char line[512], label[SLEY__LABEL_SIZE];
     int length;
 
     /* No site: its first spawn is under way, and seen out of order. */
@@ -57,7 +82,7 @@ static int dump_task(struct sley_task *task, void *arg)
     if (state == SLEY__TASK_RUNNING && sley__context_ready(&task->context))
         state = SLEY__TASK_WOKEN; /* has yielded */
     length = snprintf(line, sizeof line, "task %llu \"%s\" %s%s%s, %.2f s old, spawned at %s%s\n",
-                      (unsigned long long)load_relaxed(&task->id), sley__task_name(task),
+                      (unsigned long long)load_relaxed(&task->id), name_of(task, label),
                       state_names[state], state == SLEY__TASK_WAITING && what ? ": " : "",
                       state == SLEY__TASK_WAITING && what ? what : "",
                       (double)((uint64_t)age << SLEY__BORN_BITS) / 1e9, sley__task_site(task),
