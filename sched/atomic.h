@@ -93,7 +93,7 @@ void sley__hostile_pause(void); /* now and then yields the processor, from a pri
 /* True once the kernel has promised expedited membarriers for this process. Written once, before
  * the first worker starts (sley__platform_init); read by everybody. A constant of the machine,
  * not state of a runtime. */
-extern bool sley__asymmetric_fences;
+extern HIDDEN bool sley__asymmetric_fences;
 void sley__membarrier(void);
 
 /* Hot side of a Dekker duel. Partner: a fence_heavy(). */

@@ -24,6 +24,8 @@
 #define NOINLINE        __attribute__((noinline))
 #define MUST_USE        __attribute__((warn_unused_result))
 #define UNUSED          __attribute__((unused))
+#define HIDDEN          __attribute__((visibility("hidden")))
+#define ALWAYS_INLINE   inline __attribute__((always_inline))
 #define PRINTF(f, a)    __attribute__((format(printf, f, a)))
 #define ALIGN_LINE      _Alignas(SLEY_CACHE_LINE)
 

@@ -77,6 +77,27 @@ MUST_USE static inline bool sley__deque_push(struct sley__deque *q, struct sley_
     return true;
 }
 
+/* A turn of the ring: appends `task` and takes the oldest into *oldest. False: it is empty or full,
+ * and nothing was done. *oldest may be `task` itself, or NULL, if thieves were faster. The queue is
+ * never seen empty meanwhile, which a take and a push would let it be. Owner only. */
+MUST_USE static inline bool sley__deque_rotate(struct sley__deque *q, struct sley_task *task,
+                                               struct sley_task **oldest)
+{
+    uint64_t head = load_relaxed(&q->head), tail = load_relaxed(&q->tail);
+
+    if (tail - head - 1 >= SLEY__DEQUE_SIZE - 1)
+        return false;
+    store_relaxed(&q->slot[tail & SLEY__DEQUE_MASK], task);
+    store_release(&q->tail, tail + 1); /* partner: acquire in sley__deque_steal */
+    store_relaxed(&q->head, head + 1);
+    fence_light(); /* partner: fence_heavy in sley__deque_steal */
+    if (unlikely(load_relaxed(&q->claimed) > head))
+        *oldest = sley__deque_take_contended(q, head);
+    else
+        *oldest = load_relaxed(&q->slot[head & SLEY__DEQUE_MASK]);
+    return true;
+}
+
 /* The oldest task, or NULL. Owner only. */
 static inline struct sley_task *sley__deque_take(struct sley__deque *q)
 {

@@ -57,6 +57,7 @@ bool sley__worker_poll(struct sley__worker *worker)
     bool found = false;
 
     worker->now = sley__clock_now();
+    worker->canaries = load_relaxed(&worker->sched->stacks.canaries);
     if (worker->now >= sley__wheel_next(&worker->wheel))
         found = sley__worker_fire(worker, &worker->wheel, worker->now) > 0;
     if (poller && drain(worker, poller) > 0) {

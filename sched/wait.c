@@ -112,16 +112,6 @@ static struct sley_task *current_task(struct sley__worker **worker)
     return *worker ? (*worker)->current : NULL;
 }
 
-/* 0, cancelled or late. The task itself. */
-static int status(struct sley_task *task)
-{
-    if (unlikely(load_relaxed(&task->cancelled)))
-        return SLEY_ECANCELED;
-    if (unlikely(task->deadline != SLEY_FOREVER) && sley__clock_now() >= task->deadline)
-        return SLEY_ETIMEDOUT;
-    return 0;
-}
-
 /* Takes the task back out of the queue that a wake has put it in; the wake's result. */
 static int absorb(struct sley__worker *worker, struct sley_task *task)
 {
@@ -146,7 +136,7 @@ static int begin(struct sley__waker *waker, const char *what, unsigned flags)
 
     if (unlikely(!task))
         return SLEY_ENOTASK;
-    if (unlikely((error = status(task))))
+    if (unlikely((error = sley__worker_status(task))))
         return error;
     begin_unchecked(task, waker, what, flags);
     fence_light(); /* partner: fence_heavy in sley_cancel */
@@ -239,41 +229,12 @@ int sley__wait_check(void)
     struct sley__worker *worker;
     struct sley_task *task = current_task(&worker);
 
-    return task ? status(task) : SLEY_ENOTASK;
+    return task ? sley__worker_status(task) : SLEY_ENOTASK;
 }
 
 bool sley__on_worker(void)
 {
     return sley__worker_current() != NULL;
-}
-
-/* --- yield ---------------------------------------------------------------------------------- */
-
-/* The slice ends: to the end of the own queue, and on with the next. Nobody else: nothing to do. */
-static inline void yield(struct sley__worker *worker, struct sley_task *task)
-{
-    struct sley_task *next;
-
-    worker->lifo = false;
-    worker->budget = SLEY__OPERATION_BUDGET;
-    next = sley__worker_next(worker);
-    if (!next)
-        return;
-    sley__worker_push_woken(worker, task);
-    /* While the queue was empty for this instant somebody may have looked and gone to sleep. */
-    sley__sched_notify(worker->sched, worker->index);
-    sley__worker_suspend_for(worker, task, next);
-}
-
-int sley_yield(void)
-{
-    struct sley__worker *worker;
-    struct sley_task *task = current_task(&worker);
-
-    if (!task)
-        return 0;
-    yield(worker, task);
-    return status(task);
 }
 
 void sley__wait_spend(void)
@@ -282,7 +243,7 @@ void sley__wait_spend(void)
     struct sley_task *task = current_task(&worker);
 
     if (task && --worker->budget <= 0)
-        yield(worker, task);
+        sley__worker_yield(worker, task);
 }
 
 /* --- cancel --------------------------------------------------------------------------------- */
@@ -346,7 +307,7 @@ int sley_cancelled(void)
     struct sley__worker *worker;
     struct sley_task *task = current_task(&worker);
 
-    return task ? status(task) : 0;
+    return task ? sley__worker_status(task) : 0;
 }
 
 const char *sley_cancel_reason(void)

@@ -93,6 +93,7 @@ static struct sley__stack *take_stack(struct sley__worker *worker, int class)
     struct sley__stack *stack = sley__stack_acquire(&worker->sched->stacks, &worker->stacks, class);
 
     ensure_msg(stack, "no stack of class %d although one was promised", class);
+    worker->canaries = load_relaxed(&worker->sched->stacks.canaries);
     return stack;
 }
 
@@ -102,7 +103,8 @@ struct target {
     struct sley__fiber *fiber;
 };
 
-/* A parked task, which has left its stack. Owner. */
+/* A parked task, which has left its stack. A task that has none is never ready to be resumed: the
+ * last resume of its last life has cleared `saved`. Owner. */
 static inline struct target to_parked(struct sley__worker *worker, struct sley_task *next)
 {
     sley__count(worker->counters.resumed, 1);
@@ -141,20 +143,23 @@ static NOINLINE struct target to_other(struct sley__worker *worker, struct sley_
     return next && !next->stack ? to_fresh(worker, next) : to_base(worker, next);
 }
 
-void sley__worker_suspend_for(struct sley__worker *worker, struct sley_task *task,
-                              struct sley_task *next)
+/* Goes on with `next`, or with the carrier's loop if that is NULL. Returns when `task` has been
+ * resumed, perhaps on another worker. Inlined: every frame between a task and the switch costs what
+ * the switch itself costs. Owner. */
+static ALWAYS_INLINE void suspend_for(struct sley__worker *worker, struct sley_task *task,
+                                      struct sley_task *next)
 {
     struct sley__stack *stack = worker->stack;
     struct target to;
 
     check(worker->current == task && task->stack == stack);
-    if (unlikely(load_relaxed(&worker->sched->stacks.canaries)))
+    if (unlikely(worker->canaries))
         sley__stack_check(stack);
     if (unlikely(next == task))
         return; /* woken already, and nothing else to do: never left */
     task->saved_errno = *worker->errno_location;
     SLEY_PROBE1(task_park, task);
-    if (likely(next && next->stack && sley__context_ready(&next->context)))
+    if (likely(next && sley__context_ready(&next->context)))
         to = to_parked(worker, next);
     else
         to = to_other(worker, next);
@@ -166,7 +171,73 @@ void sley__worker_suspend_for(struct sley__worker *worker, struct sley_task *tas
 
 void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task)
 {
-    sley__worker_suspend_for(worker, task, sley__worker_next(worker));
+    suspend_for(worker, task, sley__worker_next(worker));
+}
+
+/* The next task for a worker whose current one yields: `task` is in a queue afterwards unless the
+ * answer is NULL, which means that it is alone. Owner. */
+static NOINLINE struct sley_task *yield_slowly(struct sley__worker *worker, struct sley_task *task)
+{
+    struct sley_task *next = sley__worker_next(worker);
+
+    if (!next)
+        return NULL;
+    sley__worker_push_woken(worker, task);
+    /* While the queue was empty for this instant somebody may have looked and gone to sleep. */
+    sley__sched_notify(worker->sched, worker->index);
+    return next;
+}
+
+/* Whether the next turn belongs to the woken tasks, and nothing else is to be looked at. Owner. */
+static inline bool goes_on_in_turn(struct sley__worker *worker)
+{
+    struct sley__deque *spawned = &worker->spawned;
+
+    if (unlikely(worker->ticks_left <= 1))
+        return false;
+    if (likely(worker->woken_left))
+        return true;
+    if (load_relaxed(&spawned->head) != load_relaxed(&spawned->tail))
+        return false;
+    worker->woken_left = SLEY__WOKEN_BUDGET;
+    return true;
+}
+
+/* The common yield is a turn of the queue. The others need not be told: it was not empty before,
+ * so whoever looked for work since has seen something in it, and it does not become empty. */
+static ALWAYS_INLINE void yield(struct sley__worker *worker, struct sley_task *task)
+{
+    struct sley_task *next;
+
+    worker->lifo = false;
+    worker->budget = SLEY__OPERATION_BUDGET;
+    if (!SLEY_MIGRATE && likely(goes_on_in_turn(worker)) &&
+        likely(sley__deque_rotate(&worker->woken, task, &next))) {
+        worker->ticks_left--;
+        worker->woken_left--;
+        if (unlikely(!next)) /* a thief has taken it, and everything before it */
+            next = sley__worker_next_slow(worker);
+    } else if (!(next = yield_slowly(worker, task))) {
+        return;
+    }
+    suspend_for(worker, task, next);
+}
+
+void sley__worker_yield(struct sley__worker *worker, struct sley_task *task)
+{
+    yield(worker, task);
+}
+
+/* Here and not with the other calls of tasks, because of the frames. */
+int sley_yield(void)
+{
+    struct sley__worker *worker = current_worker;
+    struct sley_task *task = worker ? worker->current : NULL;
+
+    if (!task)
+        return 0;
+    yield(worker, task);
+    return sley__worker_status(task);
 }
 
 /* Waits until a task that was woken early has left its old stack: a few instructions of another

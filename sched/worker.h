@@ -67,6 +67,7 @@ struct sley__worker {
     unsigned woken_left;                  /* how many woken tasks may go before a spawned one */
     bool lifo;             /* the youngest woken task was just woken: take it first */
     bool searching;        /* counted in idle.state */
+    bool canaries;         /* some stacks have no guard: look at each park. Copy of the pool's */
     int budget;            /* operations left that need not park; sley__wait_spend */
     unsigned index;        /* constant */
     unsigned stack_credit; /* stacks promised and not used by a live task */
@@ -150,9 +151,9 @@ void sley__sched_stop(struct sley__sched *sched);
  * else. Returns when the task has been resumed, perhaps on another worker. */
 void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task);
 
-/* The same with the next task chosen already; NULL: there is none. */
-void sley__worker_suspend_for(struct sley__worker *worker, struct sley_task *task,
-                              struct sley_task *next);
+/* The same for a task that goes to the end of the worker's queue of woken tasks; see sley_yield().
+ */
+void sley__worker_yield(struct sley__worker *worker, struct sley_task *task);
 
 /* Appends a ready task to one of the worker's queues, or to the shared one if that is full. The
  * owner. Then somebody idle must be told: sley__sched_notify. */
@@ -180,6 +181,17 @@ static inline void sley__worker_push(struct sley__worker *worker, struct sley_ta
         sley__worker_push_woken(worker, task);
     else
         sley__worker_push_spawned(worker, task);
+}
+
+/* What every call that may park checks first: 0, SLEY_ECANCELED or SLEY_ETIMEDOUT. The task itself.
+ */
+static inline int sley__worker_status(struct sley_task *task)
+{
+    if (unlikely(load_relaxed(&task->cancelled)))
+        return SLEY_ECANCELED;
+    if (unlikely(task->deadline != SLEY_FOREVER) && sley__clock_now() >= task->deadline)
+        return SLEY_ETIMEDOUT;
+    return 0;
 }
 
 /* --- search.c ------------------------------------------------------------------------------- */
