@@ -125,7 +125,7 @@ static void apply_options(struct sley_task *task, const struct sley_task_options
     store_relaxed(&task->labelled, true);
 }
 
-/* A task as it is before its first run, not yet in a queue. */
+/* A task as it is before its first run, not yet in a queue; without a deadline. */
 static inline void fill_task(struct sley_task *task, sley_task_fn *fn, void *arg, const char *site,
                              int class)
 {
@@ -142,27 +142,34 @@ static inline void fill_task(struct sley_task *task, sley_task_fn *fn, void *arg
     store_relaxed(&task->site, site);
 }
 
-/* Undoes number_task's count: the task never was. */
-static void uncount(struct sley__sched *sched, struct sley__worker *worker)
+/* The runtime is closing: the task that was filled, counted and promised a stack never was. */
+static NOINLINE int refuse(struct sley__sched *sched, struct sley__worker *worker,
+                           struct sley_task *task)
 {
+    int class = task->stack_class;
+
+    free_task(sched, worker, task);
+    return_stack(sched, worker, class);
     if (worker)
         store_release(&worker->counters.finished, load_relaxed(&worker->counters.finished) + 1);
     else
         fetch_add_acq_rel(&sched->foreign_spawned, (uint64_t)-1);
     sley__sched_check_drained(sched);
+    return SLEY_ESHUTDOWN;
 }
 
 /* Puts a filled task in a queue, its handle in *out before. SLEY_ESHUTDOWN if the runtime is
  * closing. */
-static inline int submit(struct sley__sched *sched, struct sley__worker *worker,
-                         struct sley_task *task, struct sley_task **out)
+static ALWAYS_INLINE int submit(struct sley__sched *sched, struct sley__worker *worker,
+                                struct sley_task *task, struct sley_task **out)
 {
+    SLEY_PROBE1(task_spawn, task);
     sley__task_set_state(task, SLEY__TASK_NEW);
     fence_light(); /* partner: fence_heavy between `closing` and sley__sched_cancel_all */
     if (unlikely(!worker))
         fence_seq_cst(); /* against a worker that sees `closing` before that fence */
     if (unlikely(load_relaxed(&sched->closing)))
-        return SLEY_ESHUTDOWN;
+        return refuse(sched, worker, task);
     if (out)
         *out = task;
     if (likely(worker != NULL)) {
@@ -174,12 +181,10 @@ static inline int submit(struct sley__sched *sched, struct sley__worker *worker,
     return 0;
 }
 
-/* `worker`: the caller's, with a current task; or NULL on a foreign thread. */
-static inline __attribute__((always_inline)) int spawn(struct sley__sched *sched,
-                                                       struct sley__worker *worker,
-                                                       sley_task_fn *fn, void *arg,
-                                                       const struct sley_task_options *options,
-                                                       struct sley_task **out, const char *site)
+/* Every kind of spawn. `worker`: the caller's, with a current task; or NULL on a foreign thread. */
+static NOINLINE int spawn(struct sley__sched *sched, struct sley__worker *worker, sley_task_fn *fn,
+                          void *arg, const struct sley_task_options *options,
+                          struct sley_task **out, const char *site)
 {
     int class = sched->stack_class, error;
     struct sley_task *task;
@@ -203,25 +208,33 @@ static inline __attribute__((always_inline)) int spawn(struct sley__sched *sched
     if (!out)
         store_relaxed(&task->join, SLEY__JOIN_DETACHED);
     number_task(sched, worker, task);
-    SLEY_PROBE1(task_spawn, task);
     if (unlikely(options != NULL))
         apply_options(task, options);
-    if (likely(!(error = submit(sched, worker, task, out))))
-        return 0;
-    free_task(sched, worker, task);
-    return_stack(sched, worker, class);
-    uncount(sched, worker);
-    return error;
+    return submit(sched, worker, task, out);
 }
 
+/* The common spawn, from a task and without options, is written out once more: half of what a task
+ * costs is its beginning, and what the other kinds need would cost this one a third more. */
 int sley_spawn_at(sley_task_fn *fn, void *arg, const struct sley_task_options *options,
                   struct sley_task **out, const char *site)
 {
     struct sley__worker *worker = sley__worker_current();
+    struct sley__sched *sched;
+    struct sley_task *task;
 
     if (unlikely(!worker || !worker->current))
         return SLEY_ENOTASK;
-    return spawn(worker->sched, worker, fn, arg, options, out, site);
+    sched = worker->sched;
+    if (unlikely(options || !fn || !worker->stack_credit || !worker->tasks.free))
+        return spawn(sched, worker, fn, arg, options, out, site);
+    worker->stack_credit--;
+    task = sley__task_alloc(&sched->tasks, &worker->tasks);
+    fill_task(task, fn, arg, site, sched->stack_class);
+    task->deadline = worker->current->deadline;
+    if (!out)
+        store_relaxed(&task->join, SLEY__JOIN_DETACHED);
+    number_task(sched, worker, task);
+    return submit(sched, worker, task, out);
 }
 
 int sley__sched_spawn(struct sley__sched *sched, sley_task_fn *fn, void *arg,

@@ -79,7 +79,10 @@ struct sley_task {
 
     /* What a start and an end touch: another. */
     sley_task_fn *fn;
-    void *arg;
+    union {
+        void *arg;
+        struct sley_task *next_batch; /* while FREE and the first of a batch in the pool */
+    };
     int result;                  /* written before join becomes DONE */
     atomic(uint32_t) born;       /* units of SLEY__BORN_BITS. The spawner; the dump reads */
     uint8_t stack_class;         /* enum sley__stack_class */
@@ -176,9 +179,22 @@ struct sley__finish {
     atomic(uint32_t) * foreign;
 };
 
+/* sley__task_finish() when somebody joins already, or nobody ever will. */
+MUST_USE enum sley__finish_duty sley__task_finish_told(struct sley_task *task, uintptr_t seen,
+                                                       struct sley__finish *out);
+
 /* Publishes `result` (already stored in the task) and says whom to tell. After any answer but FREE
  * the task may be gone. The worker that ran it. */
-MUST_USE enum sley__finish_duty sley__task_finish(struct sley_task *task, struct sley__finish *out);
+MUST_USE static inline enum sley__finish_duty sley__task_finish(struct sley_task *task,
+                                                                struct sley__finish *out)
+{
+    uintptr_t seen = load_acquire(&task->join); /* partner: release in join_as */
+
+    /* Release: the result. Partner: acquire in join, retract, detach. */
+    if (likely(!seen) && likely(cas_acq_rel(&task->join, &seen, SLEY__JOIN_DONE)))
+        return SLEY__FINISH_NOTHING;
+    return sley__task_finish_told(task, seen, out);
+}
 
 /* What somebody who wants to join is told. */
 enum sley__join_duty {
@@ -203,10 +219,12 @@ MUST_USE bool sley__task_detach(struct sley_task *task);
 
 /* --- memory --------------------------------------------------------------------------------- */
 
-/* Tasks of a worker that are free. Owner worker only. */
+/* Tasks of a worker that are free: a list to take from and give to, and a whole batch that waits
+ * to be the next list or to go to the pool. Owner worker only. */
 struct sley__task_cache {
     struct sley_task *free; /* through next */
-    unsigned count;
+    unsigned count;         /* in `free` */
+    struct sley_task *full; /* SLEY__TASK_BATCH of them, or NULL */
 };
 
 struct sley__task_slab {
@@ -219,8 +237,7 @@ struct sley__task_slab {
 /* One per runtime. */
 struct sley__task_pool {
     struct sley__lock lock;
-    struct sley_task *shared;               /* protected by lock; whole batches, through next */
-    size_t shared_count;                    /* protected by lock */
+    struct sley_task *batches;              /* protected by lock; whole ones, through next_batch */
     size_t carved;                          /* tasks of the newest slab handed out; lock */
     atomic(struct sley__task_slab *) slabs; /* newest first; published with release for walkers */
 };
@@ -228,14 +245,14 @@ struct sley__task_pool {
 void sley__task_pool_init(struct sley__task_pool *pool);
 void sley__task_pool_close(struct sley__task_pool *pool);
 
-/* A batch into an empty cache. False: no memory. Owner worker of the cache. */
+/* A list into a cache whose list is empty. False: no memory. Owner worker of the cache. */
 MUST_USE bool sley__task_refill(struct sley__task_pool *pool, struct sley__task_cache *cache);
 
-/* Half of a full cache back to the pool. Owner worker of the cache. */
+/* The list has grown to a batch: it becomes the full one, which goes to the pool if there is one
+ * already. Owner worker of the cache. */
 void sley__task_spill(struct sley__task_pool *pool, struct sley__task_cache *cache);
 
-#define SLEY__TASK_BATCH     64
-#define SLEY__TASK_CACHE_MAX (4 * SLEY__TASK_BATCH)
+#define SLEY__TASK_BATCH 64
 
 /* A free task, its wait word still that of its last life; NULL: no memory. */
 static inline struct sley_task *sley__task_alloc(struct sley__task_pool *pool,
@@ -257,7 +274,7 @@ static inline void sley__task_free(struct sley__task_pool *pool, struct sley__ta
     sley__task_set_state(task, SLEY__TASK_FREE);
     task->next = cache->free;
     cache->free = task;
-    if (unlikely(++cache->count > SLEY__TASK_CACHE_MAX))
+    if (unlikely(++cache->count == SLEY__TASK_BATCH))
         sley__task_spill(pool, cache);
 }
 

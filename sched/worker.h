@@ -207,9 +207,12 @@ static inline struct sley_task *sley__worker_next(struct sley__worker *worker)
     if (unlikely(worker->ticks_left <= 1 || worker->lifo || !worker->woken_left))
         return sley__worker_next_slow(worker);
     worker->ticks_left--;
-    if (!(task = sley__deque_take(&worker->woken)))
+    if ((task = sley__deque_take(&worker->woken)))
+        worker->woken_left--;
+    else if ((task = sley__deque_take_tail(&worker->spawned)))
+        worker->woken_left = SLEY__WOKEN_BUDGET;
+    else
         return sley__worker_next_slow(worker);
-    worker->woken_left--;
     return task;
 }
 

@@ -389,46 +389,69 @@ Test(task_memory, tickets_survive_the_reuse)
     cr_assert_eq(sley__task_wake(t, ticket, 0, 0), SLEY__WAKE_NOTHING, "a waker of its last life");
 }
 
-Test(task_memory, a_cache_keeps_so_many_and_spills_whole_batches)
+static size_t length(const struct sley_task *list)
 {
-    struct sley_task *all[SLEY__TASK_CACHE_MAX + 1];
-    unsigned left;
+    size_t n = 0;
 
-    for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
-        all[i] = alloc();
-    while (cache.free)
-        other_cache.free = alloc();
-    cr_assert_eq(cache.count, 0);
-    for (size_t i = 0; i < SLEY__TASK_CACHE_MAX; i++)
-        give_back(all[i]);
-    cr_assert_eq(cache.count, SLEY__TASK_CACHE_MAX);
-    cr_assert_eq(pool.shared_count, 0);
-    give_back(all[SLEY__TASK_CACHE_MAX]);
-    left = SLEY__TASK_CACHE_MAX + 1 - (unsigned)pool.shared_count;
-    cr_assert_gt(pool.shared_count, 0);
-    cr_assert_eq(pool.shared_count % SLEY__TASK_BATCH, 0);
-    cr_assert_eq(cache.count, left);
-    for (unsigned i = 0; i < left; i++)
-        cache.free = cache.free->next;
-    cr_assert_null(cache.free, "the count must be the length");
+    for (; list; list = list->next)
+        n++;
+    return n;
 }
 
-Test(task_memory, an_empty_cache_gets_a_batch_of_what_others_have_spilt)
+static size_t batches(void)
 {
-    struct sley_task *all[SLEY__TASK_CACHE_MAX + 1];
-    size_t shared;
+    size_t n = 0;
+
+    for (struct sley_task *batch = pool.batches; batch; batch = batch->next_batch) {
+        cr_assert_eq(length(batch), SLEY__TASK_BATCH);
+        n++;
+    }
+    return n;
+}
+
+/* Leaves the cache without a task. */
+static void drain_cache(void)
+{
+    while (cache.free || cache.full)
+        alloc();
+    cr_assert_eq(cache.count, 0);
+}
+
+Test(task_memory, a_cache_keeps_a_batch_and_a_list_and_spills_whole_batches)
+{
+    struct sley_task *all[3 * SLEY__TASK_BATCH];
 
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         all[i] = alloc();
-    while (cache.count < SLEY__TASK_CACHE_MAX && cache.free)
-        all[0] = alloc();
+    drain_cache();
+    for (size_t i = 0; i < ARRAY_LENGTH(all); i++) {
+        give_back(all[i]);
+        cr_assert_eq(cache.count, (i + 1) % SLEY__TASK_BATCH);
+        cr_assert_eq(length(cache.free), cache.count, "the count must be the length");
+        cr_assert_eq(length(cache.full), i + 1 < SLEY__TASK_BATCH ? 0 : SLEY__TASK_BATCH);
+    }
+    cr_assert_eq(batches(), 2);
+}
+
+Test(task_memory, an_empty_list_gets_the_own_batch_first_and_then_what_others_have_spilt)
+{
+    struct sley_task *all[2 * SLEY__TASK_BATCH], *own;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
+        all[i] = alloc();
+    drain_cache();
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         give_back(all[i]);
-    shared = pool.shared_count;
-    cr_assert_geq(shared, SLEY__TASK_BATCH);
+    own = cache.full;
+    cr_assert_eq(batches(), 1);
+    cr_assert(sley__task_refill(&pool, &cache));
+    cr_assert_eq(cache.free, own);
+    cr_assert_null(cache.full);
+    cr_assert_eq(batches(), 1);
     cr_assert(sley__task_refill(&pool, &other_cache));
     cr_assert_eq(other_cache.count, SLEY__TASK_BATCH);
-    cr_assert_eq(pool.shared_count, shared - SLEY__TASK_BATCH);
+    cr_assert_eq(length(other_cache.free), SLEY__TASK_BATCH);
+    cr_assert_eq(batches(), 0);
 }
 
 /* A producer on one worker and a consumer on another do not make the memory grow. */
