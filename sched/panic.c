@@ -12,7 +12,7 @@
  */
 #define _GNU_SOURCE 1
 
-#include "base.h"
+#include "hostile.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,5 +47,6 @@ _Noreturn void sley__panic(const char *file, int line, const char *format, ...)
     va_end(args);
     message[length++] = '\n'; /* over the NUL: there is room for exactly one */
     ignore(write(STDERR_FILENO, message, length));
+    sley__hostile_say_seed();
     abort();
 }

@@ -20,6 +20,7 @@
  */
 #define _GNU_SOURCE 1
 
+#include "hostile.h"
 #include "platform.h"
 
 #include <sley/error.h>
@@ -195,8 +196,11 @@ int sley__thread_start(struct sley__thread *thread, const char *name, void *(*fn
     char kept[16] = "";
     pthread_attr_t attr;
     pthread_t handle;
-    int error = pthread_attr_init(&attr);
+    int error;
 
+    if (sley__hostile_fails("a thread"))
+        return SLEY_EAGAIN;
+    error = pthread_attr_init(&attr);
     if (error)
         return -error;
     error = pthread_attr_setstacksize(&attr, THREAD_STACK);
@@ -232,7 +236,7 @@ void *sley__map(size_t size, size_t align, bool huge)
     size_t reserved = size + align - PAGE;
     char *raw, *start;
 
-    if (reserved < size)
+    if (reserved < size || sley__hostile_fails("a mapping"))
         return NULL;
     raw = mmap(NULL, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                -1, 0);

@@ -12,6 +12,7 @@
  * only a debugger finds them all, in the list sley__runtimes.
  */
 #include "runtime_impl.h"
+#include "validate.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -115,6 +116,7 @@ static int init_sched(struct sley_runtime *runtime, const struct sley_options *o
     sley__task_pool_init(&sched->tasks);
     for (i = 0; i < sched->worker_count; i++)
         init_worker(runtime, i);
+    sley__validate_install(sched);
     return 0;
 }
 

@@ -119,10 +119,31 @@ static struct sley_task *take_overtaking(struct sley__worker *worker)
     return sley__deque_take_tail(&worker->woken);
 }
 
+/* The hostile build's order: half of the time none, else any end of any queue. Owner. */
+static struct sley_task *take_any(struct sley__worker *worker)
+{
+    switch (sley__hostile_below(&worker->random, 10)) {
+    case 0:
+        return sley__deque_take(&worker->woken);
+    case 1:
+        return sley__deque_take_tail(&worker->woken);
+    case 2:
+        return sley__deque_take(&worker->spawned);
+    case 3:
+        return sley__deque_take_tail(&worker->spawned);
+    case 4:
+        return sley__inject_size(&worker->sched->inject) ? take_shared(worker) : NULL;
+    default:
+        return NULL;
+    }
+}
+
 struct sley_task *sley__worker_next_slow(struct sley__worker *worker)
 {
     struct sley_task *task;
 
+    if (SLEY__SHUFFLE && (task = take_any(worker)))
+        return task;
     if (unlikely(worker->ticks_left <= 1)) {
         if ((task = maintain(worker)))
             return task;
@@ -220,13 +241,16 @@ static struct sley_task *steal_from(struct sley__worker *worker, struct sley__de
 static struct sley_task *steal(struct sley__worker *worker)
 {
     unsigned i, others = worker->sched->worker_count - 1;
+    uint64_t order = sley__hostile_order(&worker->random);
 
     for (i = 0; i < others; i++) {
-        struct sley__worker *victim = &worker->sched->workers[worker->victims[i]];
+        const unsigned *near = &worker->victims[sley__hostile_ith(i, others, order)];
+        struct sley__worker *victim = &worker->sched->workers[*near];
+        bool woken_first = order >> i % 64 & 1; /* never, but in the hostile build */
         struct sley_task *task;
 
-        if ((task = steal_from(worker, &victim->spawned)) ||
-            (task = steal_from(worker, &victim->woken)))
+        if ((task = steal_from(worker, woken_first ? &victim->woken : &victim->spawned)) ||
+            (task = steal_from(worker, woken_first ? &victim->spawned : &victim->woken)))
             return task;
     }
     return NULL;
@@ -236,10 +260,13 @@ static struct sley_task *steal(struct sley__worker *worker)
 
 void sley__sched_wake_one(struct sley__sched *sched, unsigned near)
 {
-    int chosen = sley__idle_choose(&sched->idle, near);
+    int chosen;
 
+    sley__hands_enter();
+    chosen = sley__idle_choose(&sched->idle, near);
     if (chosen >= 0)
         sley__parker_wake(&sched->workers[chosen].parker);
+    sley__hands_leave();
 }
 
 /* The worker has work: if it was the last one searching, another takes over. Owner. */
@@ -365,7 +392,9 @@ static void go_to_sleep(struct sley__worker *worker, int64_t *since)
             sley__sched_arm(sched);
         from = sley__clock_now();
         SLEY_PROBE1(sleep, worker->index);
+        sley__worker_rest(worker);
         woken = sley__parker_sleep(&worker->parker, sleep_until(worker, *since));
+        sley__worker_rise(worker);
         SLEY_PROBE1(wake, worker->index);
         worker->now = sley__clock_now();
         sley__count(worker->counters.sleeps, 1);
@@ -378,8 +407,11 @@ static void go_to_sleep(struct sley__worker *worker, int64_t *since)
         sley__sched_disarm(sched);
     }
     /* Chosen meanwhile: the wake is on its way and must be taken, or it would end a later sleep. */
-    if (!woken && !sley__idle_retract(&sched->idle, worker->index))
+    if (!woken && !sley__idle_retract(&sched->idle, worker->index)) {
+        sley__worker_rest(worker);
         sley__parker_sleep(&worker->parker, SLEY_FOREVER);
+        sley__worker_rise(worker);
+    }
     worker->searching = true;
 }
 
@@ -389,6 +421,7 @@ struct sley_task *sley__worker_find(struct sley__worker *worker)
     struct sley_task *task;
 
     for (;;) {
+        sley__worker_safe_point(worker);
         if ((task = sley__worker_next(worker)))
             break;
         sley__worker_poll(worker);

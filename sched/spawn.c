@@ -242,10 +242,14 @@ int sley__sched_spawn(struct sley__sched *sched, sley_task_fn *fn, void *arg,
                       const char *site)
 {
     struct sley__worker *worker = sley__worker_current();
+    int error;
 
     if (worker && worker->sched != sched)
         worker = NULL;
-    return spawn(sched, worker, fn, arg, options, out, site);
+    sley__hands_enter();
+    error = spawn(sched, worker, fn, arg, options, out, site);
+    sley__hands_leave();
+    return error;
 }
 
 /* --- the end -------------------------------------------------------------------------------- */
@@ -258,6 +262,7 @@ void sley__worker_finish(struct sley__worker *worker, struct sley_task *task, in
 
     task->result = result;
     sley__task_set_state(task, SLEY__TASK_DONE);
+    sley__hands_enter(); /* the joiner may be another runtime's */
     switch (sley__task_finish(task, &finish)) {
     case SLEY__FINISH_NOTHING:
         break;
@@ -274,6 +279,7 @@ void sley__worker_finish(struct sley__worker *worker, struct sley_task *task, in
         sley__futex_wake(finish.foreign, 1);
         break;
     }
+    sley__hands_leave();
     return_stack(sched, worker, class);
     /* Release: what the task did. Partner: acquire in sley__sched_live. */
     store_release(&worker->counters.finished, load_relaxed(&worker->counters.finished) + 1);

@@ -179,8 +179,8 @@ bool sley__task_refill(struct sley__task_pool *pool, struct sley__task_cache *ca
     sley__lock_acquire(&pool->lock);
     if ((cache->free = pool->batches))
         pool->batches = cache->free->next_batch;
-    else
-        cache->free = carve(pool, &cache->count);
+    else if (!(cache->free = carve(pool, &cache->count)))
+        cache->count = 0;
     sley__lock_release(&pool->lock);
     return cache->free != NULL;
 }

@@ -96,6 +96,9 @@ struct sley_task {
 
     /* Cold. */
     atomic(char) label[SLEY__LABEL_SIZE]; /* own name, cut. Last byte always 0 */
+#ifdef SLEY_DEBUG
+    uint32_t mark; /* of validate.c; 0 outside of it */
+#endif
 };
 
 _Static_assert(sizeof(struct sley_task) <= 3 * SLEY_CACHE_LINE, "a parked task's budget");

@@ -50,11 +50,16 @@ void sley__sched_ready(struct sley_task *task, bool first)
 
 bool sley__wake(struct sley__waker waker, int result)
 {
-    if (sley__task_wake(waker.task, waker.ticket, 0, 0) != SLEY__WAKE_QUEUE)
-        return false;
-    waker.task->wake_result = result;
-    sley__sched_ready(waker.task, true);
-    return true;
+    bool won;
+
+    sley__hands_enter();
+    won = sley__task_wake(waker.task, waker.ticket, 0, 0) == SLEY__WAKE_QUEUE;
+    if (won) {
+        waker.task->wake_result = result;
+        sley__sched_ready(waker.task, true);
+    }
+    sley__hands_leave();
+    return won;
 }
 
 void sley__wake_batch_begin(struct sley__wake_batch *batch)
@@ -66,15 +71,20 @@ bool sley__wake_batch_add(struct sley__wake_batch *batch, struct sley__waker wak
 {
     struct sley_task *task = waker.task;
 
-    if (sley__task_wake(task, waker.ticket, 0, 0) != SLEY__WAKE_QUEUE)
+    sley__hands_enter();
+    if (sley__task_wake(task, waker.ticket, 0, 0) != SLEY__WAKE_QUEUE) {
+        sley__hands_leave();
         return false;
+    }
     task->wake_result = result;
     if (batch->last && batch->last->worker->sched != task->worker->sched)
         sley__wake_batch_flush(batch);
-    if (batch->last)
+    if (batch->last) {
         batch->last->next = task;
-    else
+        sley__hands_leave(); /* the batch is in already, until its flush */
+    } else {
         batch->first = task;
+    }
     batch->last = task;
     batch->count++;
     return true;
@@ -101,6 +111,7 @@ void sley__wake_batch_flush(struct sley__wake_batch *batch)
         sley__sched_ready_from_outside(sched, task, batch->last, batch->count);
     }
     sley__wake_batch_begin(batch);
+    sley__hands_leave();
 }
 
 /* --- wait ----------------------------------------------------------------------------------- */
@@ -262,13 +273,16 @@ static bool mark_cancelled(struct sley_task *task, const char *reason)
 /* Ends the wait that a marked task is in, if any. After a fence_heavy. Any thread. */
 static void interrupt(struct sley_task *task)
 {
-    uint64_t word = load_acquire(&task->word);
+    uint64_t word;
 
+    sley__hands_enter();
+    word = load_acquire(&task->word);
     if (sley__task_wake(task, sley__task_ticket(word), 0, SLEY__WAIT_SHIELDED) ==
         SLEY__WAKE_QUEUE) {
         task->wake_result = SLEY_ECANCELED;
         sley__sched_ready(task, false);
     }
+    sley__hands_leave();
 }
 
 void sley_cancel(struct sley_task *task, const char *reason)
@@ -398,6 +412,7 @@ void sley_unpark(struct sley_task *task)
 {
     uint64_t word;
 
+    sley__hands_enter();
     exchange_seq_cst(&task->permit, (uint8_t)1); /* partner: in sley_park */
     word = load_acquire(&task->word);
     if (sley__task_wake(task, sley__task_ticket(word), SLEY__WAIT_UNPARKABLE, 0) ==
@@ -405,4 +420,5 @@ void sley_unpark(struct sley_task *task)
         task->wake_result = 0;
         sley__sched_ready(task, true);
     }
+    sley__hands_leave();
 }

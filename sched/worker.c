@@ -171,6 +171,7 @@ static ALWAYS_INLINE void suspend_for(struct sley__worker *worker, struct sley_t
 
 void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task)
 {
+    sley__worker_park_point(worker);
     suspend_for(worker, task, sley__worker_next(worker));
 }
 
@@ -209,6 +210,7 @@ static ALWAYS_INLINE void yield(struct sley__worker *worker, struct sley_task *t
 {
     struct sley_task *next;
 
+    sley__worker_park_point(worker);
     worker->lifo = false;
     worker->budget = SLEY__OPERATION_BUDGET;
     if (!SLEY_MIGRATE && likely(goes_on_in_turn(worker)) &&
@@ -250,6 +252,7 @@ static NOINLINE void await_saved(struct sley_task *task)
         cpu_relax();
         if (spins % 256 == 0)
             sley__thread_yield();
+        sley__await_point(task);
     }
 }
 
@@ -294,8 +297,10 @@ static void run_loop(struct sley__worker *worker)
         struct target to;
 
         worker->handoff = NULL;
-        if (!task)
+        if (!task) {
+            sley__worker_safe_point(worker);
             task = sley__worker_next(worker);
+        }
         if (!task)
             task = sley__worker_find(worker);
         /* A new task of another size gets a stack of its own size. */

@@ -14,6 +14,8 @@
 #define SLEY_WORKER_H
 
 #include "deque.h"
+#include "halt.h"
+#include "hostile.h"
 #include "idle.h"
 #include "inject.h"
 #include "park.h"
@@ -101,6 +103,9 @@ struct sley__worker {
     struct sley__wheel wheel;
     struct sley__parker parker;
     struct sley__thread thread;
+#ifdef SLEY_HOSTILE
+    struct sley__halted halted;
+#endif
 };
 
 struct sley__sched {
@@ -133,6 +138,9 @@ struct sley__sched {
     ALIGN_LINE atomic(uint32_t) closing; /* no new tasks */
     atomic(uint32_t) drained;            /* futex: closing, and the last task has ended */
     atomic(uint32_t) stopping;           /* workers leave */
+#ifdef SLEY_HOSTILE
+    struct sley__halt halt;
+#endif
 };
 
 /* --- worker.c ------------------------------------------------------------------------------- */
@@ -204,7 +212,7 @@ static inline struct sley_task *sley__worker_next(struct sley__worker *worker)
 {
     struct sley_task *task;
 
-    if (unlikely(worker->ticks_left <= 1 || worker->lifo || !worker->woken_left))
+    if (SLEY__SHUFFLE || unlikely(worker->ticks_left <= 1 || worker->lifo || !worker->woken_left))
         return sley__worker_next_slow(worker);
     worker->ticks_left--;
     if ((task = sley__deque_take(&worker->woken)))

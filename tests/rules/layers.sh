@@ -22,7 +22,7 @@ place()
 place 0 base atomic model_atomic hostile panic error version platform platform_linux list lock \
     topology topology_report cgroup trace
 place 1 context context_x86_64 context_aarch64 slab stack task_impl task timer_impl timer
-place 2 deque inject idle park poll search worker monitor wait spawn poller
+place 2 halt deque inject idle park poll search worker monitor wait spawn poller
 place 3 scope sync chan select generator fork local blocking sleep
 place 4 validate runtime_impl runtime dump fault
 
