@@ -23,7 +23,7 @@
 /* About 10 us of looking: less than what the kernel takes to put a thread to sleep and wake it
  * again across two cores (27 us and more), and more than a thief holds a run queue (its fence on
  * all cores takes 1-4 us). */
-#ifdef SLEY_HOSTILE
+#if defined(SLEY_HOSTILE) || defined(SLEY_MODEL)
 enum { SPINS = 1 };
 #else
 enum { SPINS = 600 };

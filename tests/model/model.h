@@ -106,9 +106,13 @@ struct model {
     bool spurious;       /* futex waits may also return for no reason (costs a preemption each) */
     bool no_timeouts;    /* deadlines come only when nobody else can go on. Without this, they may
                             come at any point (costs a preemption each) */
-    bool random_only;    /* too large to be exhausted: bound runs stop at .max_executions quietly */
+    bool random_only;    /* too large to be exhausted: also without --random it is explored by
+                            .max_executions (0: 2,000) random schedules */
     bool expect_failure; /* a planted bug, or a litmus test's allowed outcome: the line says
                             "failed as expected", and a run without a failure is a failure */
+
+    const char *must_see[6]; /* outcomes (model_outcome) without which an exhausted exploration is a
+                                failure: so a model shows that it reaches what it is about */
 
     unsigned bound;               /* at most this many preemptions, whatever --bound says; 0: no
                                      limit of its own */
@@ -176,8 +180,9 @@ const char *model_blocked(unsigned thread);
 /* How many threads there were, with those started. */
 unsigned model_threads(void);
 
-/* Counts an outcome under a name (static storage), for models that want to show that something was
- * seen at all: litmus tests. From verify(). */
+/* Notes that this execution was of the kind `name` (static storage), for models that want to show
+ * that something was seen at all: .must_see. From anywhere; counts only if the execution does not
+ * fail. */
 void model_outcome(const char *name);
 
 #endif

@@ -1,0 +1,15 @@
+/*
+ * api.h: what an execution keeps for models beside the engine. Inside the model checker.
+ */
+#ifndef SLEY_MODEL_API_H
+#define SLEY_MODEL_API_H
+
+#include <stdbool.h>
+
+/* A new execution. */
+void api_reset(void);
+
+/* Whether the execution has called model_outcome with this name. */
+bool api_saw(const char *outcome);
+
+#endif

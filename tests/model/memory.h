@@ -1,0 +1,66 @@
+/*
+ * memory.h: which stores a load may read, and which accesses race. Inside the model checker.
+ *
+ * Knows locations, clocks and orders; nothing of scheduling, which is engine.c's. The one thing it
+ * asks for is a decision which of several stores a load reads (explore.h).
+ */
+#ifndef SLEY_MODEL_MEMORY_H
+#define SLEY_MODEL_MEMORY_H
+
+#include "model.h"
+
+enum {
+    CLOCK_MAIN = MODEL_THREADS_MAX, /* setup, and everything that was before the threads */
+    CLOCK_SC,                       /* counts seq_cst read-modify-writes; see memory.c */
+    CLOCKS,
+};
+
+/* How much of each thread is known: all it did up to and including this time of its own. */
+struct clock {
+    uint32_t at[CLOCKS];
+};
+
+/* What a thread knows. Each thread's own entry is its time: it goes on at each operation. */
+struct knowledge {
+    struct clock ordered; /* happens-before: what plain accesses may rely on */
+    struct clock seen;    /* what coherence forbids to read past; includes `ordered`, and what
+                             fences and reads add */
+    struct clock pending; /* of relaxed loads: becomes `seen` at an acquire fence */
+    struct clock fenced;  /* at the last release fence: what relaxed stores hand over */
+};
+
+/* A new execution: all history is forgotten, in no time. */
+void memory_reset(void);
+
+void memory_thread_start(unsigned thread, unsigned parent);
+void memory_thread_join(unsigned thread, unsigned ended);
+
+/* What `ended` has done is known to CLOCK_MAIN. */
+#define memory_thread_end(ended) memory_thread_join(CLOCK_MAIN, (ended))
+
+uint64_t memory_load(unsigned thread, const void *address, size_t size, enum model_order order,
+                     const char *where);
+void memory_store(unsigned thread, void *address, size_t size, uint64_t value,
+                  enum model_order order, const char *where);
+
+/* The newest value, and with it the right to modify it: between this and memory_modify nothing
+ * else may happen. A failed compare-and-swap ends with memory_load_newest instead. */
+uint64_t memory_newest(unsigned thread, const void *address, size_t size, const char *where);
+void memory_modify(unsigned thread, void *address, size_t size, uint64_t value,
+                   enum model_order order, const char *where);
+void memory_load_newest(unsigned thread, const void *address, size_t size, enum model_order order,
+                        const char *where);
+
+void memory_fence(unsigned thread, enum model_order order);
+
+/* Every location of which the thread has read a stale value is read fresh from now on. */
+void memory_relax(unsigned thread);
+
+/* A plain access of `size` bytes; `pc`: where in the code. */
+void memory_plain(unsigned thread, const void *address, size_t size, bool write, const void *pc);
+
+/* The values as they are in memory. */
+uint64_t memory_get(const void *address, size_t size);
+void memory_put(void *address, size_t size, uint64_t value);
+
+#endif
