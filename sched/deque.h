@@ -77,6 +77,12 @@ MUST_USE static inline bool sley__deque_push(struct sley__deque *q, struct sley_
     return true;
 }
 
+/* Slots that are not free, stolen ones that the owner has not noticed included. Owner only. */
+static inline unsigned sley__deque_used(struct sley__deque *q)
+{
+    return (unsigned)(load_relaxed(&q->tail) - load_relaxed(&q->head));
+}
+
 /* A turn of the ring: appends `task` and takes the oldest into *oldest. False: it is empty or full,
  * and nothing was done. *oldest may be `task` itself, or NULL, if thieves were faster. The queue is
  * never seen empty meanwhile, which a take and a push would let it be. Owner only. */

@@ -15,13 +15,27 @@
 
 #define FIRE_BATCH 64
 
+/* How many timers may be taken out of a wheel: no more than fit into the own queue. The others are
+ * not lost in the wheel, and in the shared queue they would stand behind tasks that are not late.
+ * Owner. */
+static size_t room(struct sley__worker *worker)
+{
+    unsigned free = SLEY__DEQUE_SIZE - sley__deque_used(&worker->woken);
+
+    if (!free && !sley__deque_full(&worker->woken))
+        free = 1;
+    return free < FIRE_BATCH ? free : FIRE_BATCH;
+}
+
 size_t sley__worker_fire(struct sley__worker *worker, struct sley__wheel *wheel, int64_t now)
 {
     struct sley__timer_due due[FIRE_BATCH];
-    size_t n, i, total = 0;
+    size_t n, i, total = 0, max;
 
     do {
-        n = sley__wheel_advance(wheel, now, due, FIRE_BATCH);
+        if (!(max = room(worker)))
+            break;
+        n = sley__wheel_advance(wheel, now, due, max);
         for (i = 0; i < n; i++)
             __builtin_prefetch(due[i].task, 1);
         for (i = 0; i < n; i++) {
@@ -33,7 +47,7 @@ size_t sley__worker_fire(struct sley__worker *worker, struct sley__wheel *wheel,
             sley__worker_push_woken(worker, task);
             total++;
         }
-    } while (n == FIRE_BATCH);
+    } while (n == max);
     if (total) {
         sley__count(worker->counters.timers, total);
         sley__sched_notify(worker->sched, worker->index);

@@ -164,3 +164,52 @@ Test(inject, an_own_task_is_better_than_none)
     push(1, 2);
     expect(9, 1, 2);
 }
+
+/* Tasks that have run have a stack; which one does not matter here. */
+static void have_run(int first, int count)
+{
+    for (int i = 0; i < count; i++)
+        tasks[first + i].stack = (struct sley__stack *)(void *)tasks;
+}
+
+Test(inject, a_woken_task_does_not_stand_behind_the_spawned_ones)
+{
+    push(0, 100);
+    have_run(200, 2);
+    push(200, 2);
+    expect(1, 200, 1);
+    expect(1, 201, 1);
+    expect(100, 0, 100);
+}
+
+Test(inject, one_take_may_have_both_kinds_the_woken_first)
+{
+    struct sley_task *chain;
+    size_t n;
+
+    push(0, 2);
+    have_run(200, 2);
+    push(200, 2);
+    chain = sley__inject_take(&queue, 3, &n);
+    cr_assert_eq(n, 3);
+    cr_assert_eq(chain, &tasks[200]);
+    cr_assert_eq(chain->next, &tasks[201]);
+    cr_assert_eq(chain->next->next, &tasks[0]);
+    cr_assert_null(chain->next->next->next);
+    cr_assert_eq(sley__inject_size(&queue), 1);
+    expect(3, 1, 1);
+}
+
+Test(inject, spawned_tasks_have_their_turn_too)
+{
+    push(0, 2);
+    have_run(200, 20);
+    push(200, 20);
+    for (int i = 0; i < SLEY__INJECT_WOKEN_BUDGET; i++)
+        expect(1, 200 + i, 1);
+    expect(1, 0, 1);
+    for (int i = SLEY__INJECT_WOKEN_BUDGET; i < 2 * SLEY__INJECT_WOKEN_BUDGET; i++)
+        expect(1, 200 + i, 1);
+    expect(1, 1, 1);
+    expect(1, 200 + 2 * SLEY__INJECT_WOKEN_BUDGET, 1);
+}
