@@ -406,7 +406,14 @@ static bool out_of_budget(const struct exploration *result, double started)
            seconds_now() - started >= limits.seconds;
 }
 
-void explore(const struct subject *of, enum strategy by, const struct limits *within, bool quiet,
+static bool is_expected(void)
+{
+    const char *expected = subject.model->expect_failure;
+
+    return expected && strstr(engine_message(), expected);
+}
+
+void explore(const struct subject *of, enum strategy by, const struct limits *within, bool loud,
              struct exploration *result)
 {
     double started = seconds_now();
@@ -424,7 +431,8 @@ void explore(const struct subject *of, enum strategy by, const struct limits *wi
         result->failed = engine_run(&subject) == VERDICT_FAILED;
         note_execution(result);
         if (result->failed) {
-            if (!quiet)
+            result->expected = is_expected();
+            if (loud || !result->expected)
                 report();
             return;
         }

@@ -29,15 +29,16 @@ struct exploration {
     unsigned long executions;
     bool exhausted; /* nothing within the bounds is left */
     bool failed;
+    bool expected;         /* it failed, as the model expects */
     unsigned long longest; /* steps */
     bool fences;           /* the model has fence_light or fence_heavy */
     unsigned seen;         /* bit i: model->must_see[i] was seen */
 };
 
-/* Runs the subject again and again. Stops at the first failure, which it reports on stdout unless
- * `quiet`. */
+/* Runs the subject again and again. Stops at the first failure, which it reports on stdout if
+ * it is not the expected one, or if `loud`. */
 void explore(const struct subject *subject, enum strategy strategy, const struct limits *limits,
-             bool quiet, struct exploration *result);
+             bool loud, struct exploration *result);
 
 /* Runs the subject once by a choice string, as explore() prints them, and prints the trace. 0: it
  * passed, 1: it failed, 2: the string is not one of this program. */

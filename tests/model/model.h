@@ -102,14 +102,14 @@ struct model {
 
     enum model_fences fences; /* leave it out if the model has no fence_light or fence_heavy: then
                                  the engine notices and explores once */
-    bool may_block;      /* threads may wait for ever at the end; verify() asks model_blocked() */
-    bool spurious;       /* futex waits may also return for no reason (costs a preemption each) */
-    bool no_timeouts;    /* deadlines come only when nobody else can go on. Without this, they may
-                            come at any point (costs a preemption each) */
-    bool random_only;    /* too large to be exhausted: also without --random it is explored by
-                            .max_executions (0: 2,000) random schedules */
-    bool expect_failure; /* a planted bug, or a litmus test's allowed outcome: the line says
-                            "failed as expected", and a run without a failure is a failure */
+    bool may_block;   /* threads may wait for ever at the end; verify() asks model_blocked() */
+    bool spurious;    /* futex waits may also return for no reason (costs a preemption each) */
+    bool no_timeouts; /* deadlines come only when nobody else can go on. Without this, they may
+                         come at any point (costs a preemption each) */
+    bool random_only; /* too large to be exhausted: also without --random it is explored by
+                         .max_executions (0: 2,000) random schedules */
+    const char *expect_failure; /* a planted bug: part of the message it must fail with, as "data
+                                   race"; a run without that failure is a failure */
 
     const char *must_see[6]; /* outcomes (model_outcome) without which an exhausted exploration is a
                                 failure: so a model shows that it reaches what it is about */
