@@ -36,7 +36,7 @@
 #include "platform.h"
 #include "trace.h"
 
-#include <limits.h>
+#include <errno.h>
 #include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,6 +65,7 @@ struct thread {
     char *stack;
     void *(*fn)(void *);
     void *arg, *condition_arg;
+    int error; /* errno */
     char tls[TLS_MAX];
 };
 
@@ -165,6 +166,11 @@ static void find_tls(void)
     }
 }
 
+bool engine_is_private(const void *address)
+{
+    return (size_t)((const char *)address - tls) < tls_size || address == &errno;
+}
+
 /* From the running coroutine to another. Returns when somebody switches back. */
 static void switch_to(unsigned next)
 {
@@ -174,6 +180,8 @@ static void switch_to(unsigned next)
         return;
     memcpy(threads[before].tls, tls, tls_size);
     memcpy(tls, threads[next].tls, tls_size);
+    threads[before].error = errno;
+    errno = threads[next].error;
     current = next;
     model__switch(&threads[before].sp, threads[next].sp);
 }
@@ -245,6 +253,7 @@ static void prepare(struct thread *thread, void *(*fn)(void *), void *arg)
     thread->relaxes = 0;
     thread->fn = fn;
     thread->arg = arg;
+    thread->error = 0;
     memcpy(thread->tls, tls_image, tls_image_size);
     memset(thread->tls + tls_image_size, 0, tls_size - tls_image_size);
     top = (void **)(void *)(thread->stack + STACK_SIZE);

@@ -39,6 +39,9 @@ unsigned engine_threads(void);
 /* Whether threads run: outside, memory is plain memory and nothing is decided or checked. */
 bool engine_watching(void);
 
+/* Whether the address is a thread-local's, the program's or errno: each thread has its own. */
+bool engine_is_private(const void *address);
+
 /* The execution is a failure; does not return. From anywhere within an execution. */
 _Noreturn void engine_fail(const char *format, ...) PRINTF(1, 2);
 
