@@ -74,11 +74,12 @@ void model__switch(void **save, void *load); /* switch_x86_64.S */
 static struct thread threads[MODEL_THREADS_MAX + 1]; /* the last: main */
 static unsigned thread_count;
 static unsigned current; /* CLOCK_MAIN: main */
-static bool watching;
+static bool running, watching;
+bool engine_checks_plain;
 static void *driver_sp;
 
 static struct subject subject;
-static unsigned long steps, max_steps, fingerprint;
+static unsigned long steps, max_steps, fingerprint, executions;
 static int64_t now;
 static uint64_t random_state;
 static bool used_fences, failed;
@@ -94,6 +95,11 @@ unsigned engine_thread(void)
     return current;
 }
 
+bool engine_running(void)
+{
+    return running;
+}
+
 bool engine_watching(void)
 {
     return watching;
@@ -107,6 +113,11 @@ const char *engine_message(void)
 unsigned long engine_steps(void)
 {
     return steps;
+}
+
+unsigned long engine_executions(void)
+{
+    return executions;
 }
 
 unsigned long engine_fingerprint(void)
@@ -273,6 +284,7 @@ int engine_start(void *(*fn)(void *), void *arg)
     thread_count++;
     prepare(&threads[number], fn, arg);
     memory_thread_start(number, current);
+    engine_checks_plain = watching && thread_count > 1;
     return (int)number;
 }
 
@@ -311,18 +323,29 @@ static void check_conditions(void)
     }
 }
 
+/* Who comes after the running thread, in turn, comes first. */
+static unsigned in_turn(unsigned i)
+{
+    return current == CLOCK_MAIN ? i : (current + 1 + i) % thread_count;
+}
+
 /* What can be done next without time going on. */
 static unsigned list_options(struct way *options)
 {
     struct thread *me = &threads[current];
     bool can = current != CLOCK_MAIN && me->state == READY, wants = can && !me->relaxing;
+    bool all_cost = subject.model->every_switch_costs;
     unsigned n = 0;
 
     if (wants)
         options[n++] = (struct way){(uint8_t)current, false};
-    for (unsigned t = 0; t < thread_count; t++)
+    for (unsigned i = 0; i < thread_count; i++) {
+        unsigned t = in_turn(i);
+        bool costs = wants || (n && all_cost);
+
         if (t != current && threads[t].state == READY && !threads[t].relaxing)
-            options[n++] = (struct way){(uint8_t)t, wants};
+            options[n++] = (struct way){(uint8_t)t, costs};
+    }
     if (can && !wants && n && me->relaxes < 2)
         options[n++] = (struct way){(uint8_t)current, true};
     if (n && !subject.model->no_timeouts && next_deadline() != INT64_MAX)
@@ -357,7 +380,7 @@ static void finish_threads(void)
         if (threads[t].state == BLOCKED && !subject.model->may_block)
             engine_fail("T%u waits for ever (%s)", t, engine_blocked(t));
     }
-    watching = false;
+    watching = engine_checks_plain = false;
     switch_to(CLOCK_MAIN);
     abort();
 }
@@ -548,6 +571,7 @@ static void *run_body(void *arg)
 static void run_threads(void)
 {
     watching = true;
+    engine_checks_plain = thread_count > 1;
     for (unsigned t = 0; t < thread_count; t++)
         threads[t].relaxing = false;
     schedule();
@@ -579,7 +603,9 @@ static void run_coroutine(void *(*fn)(void *))
     prepare(&threads[CLOCK_MAIN], fn, NULL);
     current = CLOCK_MAIN;
     memcpy(tls, threads[CLOCK_MAIN].tls, tls_size);
+    running = true;
     model__switch(&driver_sp, threads[CLOCK_MAIN].sp);
+    running = false;
 }
 
 enum verdict engine_run(const struct subject *of)
@@ -590,8 +616,9 @@ enum verdict engine_run(const struct subject *of)
         find_tls();
     subject = *of;
     thread_count = 0;
-    watching = false;
+    watching = engine_checks_plain = false;
     steps = 0;
+    executions++;
     max_steps = subject.model->max_steps ? subject.model->max_steps : MAX_STEPS;
     fingerprint = 0xcbf29ce484222325;
     now = MODEL_EPOCH;
@@ -603,7 +630,7 @@ enum verdict engine_run(const struct subject *of)
     heap_reset();
     run_coroutine(run_main);
     verdict = failed ? VERDICT_FAILED : VERDICT_PASSED;
-    watching = false;
+    watching = engine_checks_plain = false;
     if (subject.model->teardown)
         run_coroutine(run_teardown);
     return verdict;

@@ -25,6 +25,7 @@ enum verdict engine_run(const struct subject *subject);
 /* Of the execution that ran last. */
 const char *engine_message(void);
 unsigned long engine_steps(void);
+unsigned long engine_executions(void);  /* so far */
 unsigned long engine_fingerprint(void); /* the same for the same steps */
 bool engine_used_fences(void);          /* fence_light or fence_heavy */
 
@@ -36,8 +37,15 @@ unsigned engine_thread(void);
 const struct subject *engine_subject(void);
 unsigned engine_threads(void);
 
+/* Whether an execution is going on. */
+bool engine_running(void);
+
 /* Whether threads run: outside, memory is plain memory and nothing is decided or checked. */
 bool engine_watching(void);
+
+/* ... and whether plain accesses are to be checked: not before there are two threads, for whatever
+ * the first did is ordered before the second's start. */
+extern bool engine_checks_plain;
 
 /* Whether the address is a thread-local's, the program's or errno: each thread has its own. */
 bool engine_is_private(const void *address);

@@ -11,7 +11,7 @@
 #include "model.h"
 #include "platform.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 static atomic(uint32_t) x, y;
 static unsigned plain;
@@ -730,3 +730,60 @@ static void choose(unsigned thread)
 
 MODEL(litmus_choose, .about = "every choice is tried", .threads = 1, .body = {choose},
       .must_see = {"0", "1", "2"});
+
+/* --- faults --------------------------------------------------------------------------------- */
+
+static void wild(unsigned thread)
+{
+    (void)thread;
+    r[0] = *(volatile unsigned *)8;
+}
+
+MODEL(litmus_fault, .about = "a wild pointer is a failure like any other", .threads = 1,
+      .body = {wild}, .expect_failure = "Segmentation fault");
+
+static unsigned *block;
+
+static void allocate(void)
+{
+    block = malloc(sizeof *block);
+}
+
+static void use_after_free(unsigned thread)
+{
+    (void)thread;
+    free(block);
+    *block = 1;
+}
+
+static void free_twice(unsigned thread)
+{
+    (void)thread;
+    free(block);
+    free(block);
+}
+
+MODEL(litmus_use_after_free, .about = "memory that was given back is not used", .threads = 1,
+      .setup = allocate, .body = {use_after_free}, .expect_failure = "given back");
+MODEL(litmus_free_twice, .about = "... nor given back again", .threads = 1, .setup = allocate,
+      .body = {free_twice}, .expect_failure = "twice");
+
+static void spin_for_ever(unsigned thread)
+{
+    (void)thread;
+    while (!load_relaxed(&x))
+        cpu_relax();
+}
+
+MODEL(litmus_livelock, .about = "waiting for what nobody will do, awake", .threads = 2,
+      .setup = setup, .body = {spin_for_ever}, .expect_failure = "no end after");
+
+static void compute_for_ever(unsigned thread)
+{
+    (void)thread;
+    for (;;)
+        __asm__ volatile("");
+}
+
+MODEL(litmus_endless, .about = "a loop that never comes by the engine", .threads = 1,
+      .body = {compute_for_ever}, .expect_failure = "for ever");

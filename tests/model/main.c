@@ -9,6 +9,7 @@
  * schedules "E executions, random, seed S"), and last "M models, E executions". Exit code 0: all
  * passed; 1: one failed; 2: a usage error, or an execution that could not be repeated.
  */
+#include "crash.h"
 #include "explore.h"
 #include "table.h"
 
@@ -338,6 +339,7 @@ int main(int argc, char **argv)
     enum task task = EXPLORE;
     int name;
 
+    crash_watch();
     while ((name = getopt_long(argc, argv, "", names, NULL)) != -1)
         task = read_option(&settings, name, optarg, task);
     if (optind < argc)

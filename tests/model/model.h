@@ -106,8 +106,11 @@ struct model {
     bool spurious;    /* futex waits may also return for no reason (costs a preemption each) */
     bool no_timeouts; /* deadlines come only when nobody else can go on. Without this, they may
                          come at any point (costs a preemption each) */
-    bool random_only; /* too large to be exhausted: also without --random it is explored by
-                         .max_executions (0: 2,000) random schedules */
+    bool every_switch_costs; /* also one that has to be made costs a preemption unless it is to the
+                                next thread in turn (delay bounding): for models that block often,
+                                whose free switches would be too many */
+    bool random_only;        /* too large to be exhausted: also without --random it is explored by
+                                .max_executions (0: 2,000) random schedules */
     const char *expect_failure; /* a planted bug: part of the message it must fail with, as "data
                                    race"; a run without that failure is a failure */
 

@@ -1,7 +1,7 @@
 /*
  * stubs_model.c: what a whole runtime needs of the outside beside platform.h, for models: a machine
- * with as many processors as workers are asked for, all alike, and no handler of faults. In the place
- * of sched/topology.c, which asks hwloc, and sched/fault.c, which takes signals.
+ * with as many processors as workers are asked for, all alike, and no handler of faults. In the
+ * place of sched/topology.c, which asks hwloc, and sched/fault.c, which takes signals.
  */
 #include "runtime_impl.h"
 

@@ -48,4 +48,5 @@ static void verify(void)
 }
 
 MODEL(runtime_spawn_join, .about = "sley_run with two workers: spawn, join, stop", .threads = 1,
-      .setup = setup, .body = {run}, .verify = verify, .random_only = true, .max_steps = 20000);
+      .setup = setup, .body = {run}, .verify = verify, .every_switch_costs = true, .bound = 1,
+      .max_steps = 20000);

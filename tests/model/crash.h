@@ -1,0 +1,10 @@
+/*
+ * crash.h: faults and endless loops of the code under test. Inside the model checker.
+ */
+#ifndef SLEY_MODEL_CRASH_H
+#define SLEY_MODEL_CRASH_H
+
+/* From now on these are failures of the execution. Once. */
+void crash_watch(void);
+
+#endif
