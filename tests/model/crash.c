@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/time.h>
 
-enum { STACK_SIZE = 64 * 1024, PATIENCE = 3 /* s of CPU time */ };
+enum { STACK_SIZE = 64 * 1024, PATIENCE = 1 /* s of CPU time */ };
 
 static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 
