@@ -13,11 +13,14 @@
  *   us_futex_call_p50  what that wake-up cost the thread that called it
  *   ns_per_syscall     a system call that does nothing
  *   ns_per_page_fault  first touch of a 4 KiB page that the system has just had back
- *   ns_per_clock       the monotonic clock
+ *   ns_per_stack       a 64 KiB stack as the kernel sees it, a guard of 16 KiB and the first touch
+ * of one page: wall-clock per stack with a thread per worker. What a parked task costs beside its
+ * own work: the limit of `memory` ns_to_create ns_per_clock       the monotonic clock
  *   ns_per_line_trip   a cache line to another core and back
  *
- * There is no runtime here: --workers decides nothing but on which processor the futex sleeper sits
- * (that of the first worker), and is repeated in the rows so that they can stand beside others.
+ * There is no runtime here: --workers decides on which processor the futex sleeper sits (that of
+ * the first worker) and how many threads make stacks, and is repeated in the rows so that they can
+ * stand beside others.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -163,6 +166,57 @@ static int run_fault(const struct bench_setup *setup, double *values)
     return values[0] < 0 ? bench_error("no memory for %zu pages", pages) : 0;
 }
 
+enum { STACK = 64 << 10, GUARD = 16 << 10, STACKS_AT_ONCE = 64, STACK_THREADS_MAX = 64 };
+
+struct stacks {
+    char *memory;
+    size_t count;
+    bool failed;
+};
+
+/* In lots, as the runtime does it: a vectored call for the guards, then the touches. */
+static void *make_stacks(void *arg)
+{
+    struct stacks *stacks = arg;
+    for (size_t i = 0; i < stacks->count; i += STACKS_AT_ONCE) {
+        char *lot = stacks->memory + i * STACK;
+        size_t n = stacks->count - i < STACKS_AT_ONCE ? stacks->count - i : STACKS_AT_ONCE;
+        if (machine_guard(lot, n, STACK, GUARD) != 0)
+            stacks->failed = true;
+        for (size_t k = 1; k <= n; k++)
+            *(volatile char *)&lot[k * STACK - 64] = 1;
+    }
+    return NULL;
+}
+
+static int run_stacks(const struct bench_setup *setup, double *values)
+{
+    unsigned threads = setup->workers < STACK_THREADS_MAX ? setup->workers : STACK_THREADS_MAX;
+    size_t each = scaled(setup, 200000) / threads, size = each * threads * STACK;
+    struct stacks stacks[STACK_THREADS_MAX];
+    pthread_t thread[STACK_THREADS_MAX];
+    bool failed = false;
+    char *memory = machine_map(size, false);
+    if (!memory)
+        return bench_error("no address space for %zu bytes", size);
+    int64_t begin = sley_now();
+    for (unsigned i = 0; i < threads; i++) {
+        stacks[i] = (struct stacks){.memory = memory + i * each * STACK, .count = each};
+        if (pthread_create(&thread[i], NULL, make_stacks, &stacks[i]) != 0)
+            return bench_error("cannot start a thread");
+    }
+    for (unsigned i = 0; i < threads; i++) {
+        pthread_join(thread[i], NULL);
+        failed = failed || stacks[i].failed;
+    }
+    values[0] = per(begin, each * threads);
+    machine_unmap(memory, size);
+    if (failed)
+        return bench_error("ns_per_stack needs guard regions (Linux 6.13), left out"),
+               BENCH_SKIPPED;
+    return 0;
+}
+
 static int run_clock(const struct bench_setup *setup, double *values)
 {
     size_t repetitions = scaled(setup, 20000000);
@@ -235,6 +289,10 @@ const struct bench bench_limits = {
              .metrics = {{"us_futex_wake_p50", "us"}, {"us_futex_call_p50", "us"}}},
             {.run = run_syscall, .metrics = {{"ns_per_syscall", "ns"}}},
             {.run = run_fault, .metrics = {{"ns_per_page_fault", "ns"}}},
+            {.run = run_stacks,
+             .metrics = {{"ns_per_stack", "ns"}},
+             .memory = BENCH_MIB(1024),
+             .memory_quick = BENCH_MIB(128)},
             {.run = run_clock, .metrics = {{"ns_per_clock", "ns"}}},
             {.run = run_line, .metrics = {{"ns_per_line_trip", "ns"}}},
         },

@@ -28,9 +28,18 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Newer than some headers. */
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+#ifndef PIDFD_SELF_THREAD
+#define PIDFD_SELF_THREAD (-10000)
+#endif
 
 #if defined(__clang__)
 #define COMPILER __VERSION__
@@ -219,4 +228,20 @@ void *machine_map(size_t bytes, bool huge)
 void machine_unmap(void *memory, size_t bytes)
 {
     munmap(memory, bytes);
+}
+
+int machine_guard(void *memory, size_t count, size_t stride, size_t size)
+{
+    struct iovec guards[64];
+    if (count == 0 || count > 64)
+        return -EINVAL;
+    for (size_t i = 0; i < count; i++)
+        guards[i] = (struct iovec){(char *)memory + i * stride, size};
+    if (process_madvise(PIDFD_SELF_THREAD, guards, count, MADV_GUARD_INSTALL, 0) ==
+        (ssize_t)(count * size))
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        if (madvise(guards[i].iov_base, size, MADV_GUARD_INSTALL) != 0)
+            return -errno;
+    return 0;
 }

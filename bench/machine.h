@@ -56,4 +56,8 @@ void machine_null_call(void);
 void *machine_map(size_t bytes, bool huge);
 void machine_unmap(void *memory, size_t bytes);
 
+/* Makes the first `size` bytes of each of `count` (at most 64) pieces of `stride` bytes fault, in
+ * as few calls as the system has. 0 or a negative errno. */
+int machine_guard(void *memory, size_t count, size_t stride, size_t size);
+
 #endif

@@ -21,7 +21,7 @@ declare -A metrics=(
     [wake]='us_p50 us_p99'
     [idle]='cpu_percent voluntary_switches'
     [limits]='ns_per_swap ns_per_atomic_add ns_per_fence us_futex_wake_p50 us_futex_call_p50
-              ns_per_syscall ns_per_page_fault ns_per_clock ns_per_line_trip'
+              ns_per_syscall ns_per_page_fault ns_per_stack ns_per_clock ns_per_line_trip'
 )
 
 fail()
