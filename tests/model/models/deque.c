@@ -4,10 +4,10 @@
  *
  * An owner runs a program of letters over a ring of four, thieves steal; then the rest is drained
  * and every task must have been got exactly once. P pushes a new task, H takes the oldest, T the
- * youngest. All short programs are tried with every filling, from a ring that has just begun and
- * from one whose slots wrap; so the last element, a full ring, a claim that the owner overtakes at
- * either end, and a ring that is full only of stolen slots are all among them. Longer programs are
- * for random schedules.
+ * youngest, R pushes one and takes the oldest. All short programs are tried with every filling,
+ * from a ring that has just begun and from one whose slots wrap; so the last element, a full ring,
+ * a claim that the owner overtakes at either end, and a ring that is full only of stolen slots are
+ * all among them. Longer programs are for random schedules.
  *
  * The payload is plain memory: a push that does not release, or a thief that does not acquire, is a
  * data race.
@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-enum { ITEMS = 32, FILLINGS = SLEY__DEQUE_SIZE + 1 };
+enum { ITEMS = 32, FILLINGS = SLEY__DEQUE_SIZE + 1, LETTERS = 4 };
 
 /* What stands for a task. */
 struct item {
@@ -87,12 +87,26 @@ static void push(void)
     model_outcome("full");
 }
 
+static struct sley_task *rotate(void)
+{
+    struct item *item = new_item();
+    struct sley_task *oldest;
+
+    item->payload = (unsigned)(item - items) + 100;
+    if (sley__deque_rotate(&queue, as_task(item), &oldest))
+        return oldest;
+    take_back_item();
+    return NULL;
+}
+
 static void step(char letter)
 {
     struct sley_task *task = NULL;
 
     if (letter == 'P')
         push();
+    else if (letter == 'R')
+        task = rotate();
     else if (letter == 'H')
         task = sley__deque_take(&queue);
     else
@@ -125,12 +139,12 @@ static void thief(unsigned thread)
 
 /* --- setting up ----------------------------------------------------------------------------- */
 
-/* The letters of a number, base 3. */
+/* The letters of a number, base 4. */
 static void spell(unsigned number, unsigned length)
 {
     memset(letters, 0, sizeof letters);
-    for (unsigned i = 0; i < length; i++, number /= 3)
-        letters[i] = "PHT"[number % 3];
+    for (unsigned i = 0; i < length; i++, number /= LETTERS)
+        letters[i] = "PHTR"[number % LETTERS];
 }
 
 static void setup(void)
@@ -162,7 +176,7 @@ static void any_owner(unsigned thread)
 {
     (void)thread;
     for (unsigned i = 0; i < 12; i++)
-        step("PPHT"[model_choose(4)]);
+        step("PPPHTR"[model_choose(6)]);
 }
 
 static void verify(void)
@@ -180,21 +194,21 @@ static void verify(void)
         model_assert(got[i] == 1, "task %u was got %u times (%s)", i, got[i], letters);
 }
 
-/* 3^2 programs, 5 fillings. */
 MODEL(deque_short, .about = "all programs of two letters against a thief", .threads = 2,
-      .setup = setup, .body = {owner, thief}, .verify = verify, .variants = 9 * FILLINGS,
+      .setup = setup, .body = {owner, thief}, .verify = verify,
+      .variants = LETTERS * LETTERS * FILLINGS,
       .argument = &(const struct program){.length = 2, .filling = FILLINGS, .steals = 1},
       .must_see = {"stolen", "full"});
 MODEL(deque_wrap, .about = "... in a ring that wraps", .threads = 2, .setup = setup,
-      .body = {owner, thief}, .verify = verify, .variants = 9 * FILLINGS,
+      .body = {owner, thief}, .verify = verify, .variants = LETTERS * LETTERS * FILLINGS,
       .argument = &(const struct program){.length = 2, .filling = FILLINGS, .base = 3, .steals = 1},
       .must_see = {"stolen", "full"});
 MODEL(deque_twice, .about = "a thief that comes again: adjacent claims", .threads = 2,
-      .setup = setup, .body = {owner, thief}, .verify = verify, .variants = 9,
+      .setup = setup, .body = {owner, thief}, .verify = verify, .variants = LETTERS * LETTERS,
       .argument = &(const struct program){.length = 2, .filling = 4, .steals = 2},
       .must_see = {"stolen"});
 MODEL(deque_thieves, .about = "two thieves", .threads = 3, .setup = setup, .body = {owner, thief},
-      .verify = verify, .variants = 3 * FILLINGS,
+      .verify = verify, .variants = LETTERS * FILLINGS,
       .argument = &(const struct program){.length = 1, .filling = FILLINGS, .steals = 1},
       .must_see = {"stolen", "full"});
 MODEL(deque_refill, .about = "pushing into slots that were just stolen", .threads = 2,
