@@ -39,6 +39,16 @@ static inline void sley__frame_init(struct sley__frame *frame, void (*entry)(voi
     frame->resume = (uint64_t)(uintptr_t)sley__context_start;
 }
 
+/* Registers that exist only for a compiler that may use them: the predicates, and with the upper
+ * parts of z8-z15 more than the frame keeps. */
+#ifdef __ARM_FEATURE_SVE
+#define SLEY__LOST_SVE                                                                        \
+    , "p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10", "p11", "p12", "p13", \
+        "p14", "p15", "z8", "z9", "z10", "z11", "z12", "z13", "z14", "z15"
+#else
+#define SLEY__LOST_SVE
+#endif
+
 static inline __attribute__((always_inline)) void sley__context_swap(struct sley__context *from,
                                                                      struct sley__context *to)
 {
@@ -53,7 +63,8 @@ static inline __attribute__((always_inline)) void sley__context_swap(struct sley
                      : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13",
                        "x14", "x15", "x16", "x17", "x18", "x30", "memory", "cc", "v0", "v1", "v2",
                        "v3", "v4", "v5", "v6", "v7", "v16", "v17", "v18", "v19", "v20", "v21",
-                       "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
+                       "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30",
+                       "v31" SLEY__LOST_SVE);
 }
 
 #endif
