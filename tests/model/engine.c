@@ -275,17 +275,19 @@ static void prepare(struct thread *thread, void *(*fn)(void *), void *arg)
     thread->sp = top;
 }
 
-int engine_start(void *(*fn)(void *), void *arg)
+static void begin_thread(unsigned number, void *(*fn)(void *), void *arg)
 {
-    unsigned number = thread_count;
-
-    if (number == MODEL_THREADS_MAX)
-        return -1;
-    thread_count++;
     prepare(&threads[number], fn, arg);
     memory_thread_start(number, current);
+}
+
+int engine_start(void *(*fn)(void *), void *arg)
+{
+    if (thread_count == MODEL_THREADS_MAX)
+        return -1;
+    begin_thread(thread_count++, fn, arg);
     engine_checks_plain = watching && thread_count > 1;
-    return (int)number;
+    return (int)thread_count - 1;
 }
 
 /* --- scheduling --- */
@@ -424,6 +426,7 @@ void engine_stepped(const char *where, const void *address, size_t size, uint64_
         return;
     fingerprint = (fingerprint ^ value ^ current) * 0x100000001b3 + (uintptr_t)where % 4096;
     trace_step(current, where, address, size, value);
+    now += subject.model->step;
     for (unsigned t = 0; t < thread_count; t++) {
         if (t == current)
             continue;
@@ -582,10 +585,14 @@ static void *run_main(UNUSED void *arg)
 {
     const struct model *model = subject.model;
 
+    /* Their numbers are theirs, also if setup starts threads. */
+    thread_count = model->threads;
+    for (unsigned t = 0; t < model->threads; t++)
+        threads[t].state = ABSENT;
     if (model->setup)
         model->setup();
     for (unsigned t = 0; t < model->threads; t++)
-        engine_start(run_body, (void *)(uintptr_t)t);
+        begin_thread(t, run_body, (void *)(uintptr_t)t);
     run_threads();
     if (model->verify)
         model->verify();

@@ -42,7 +42,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TRACED = 40, PCT_DEPTH_MAX = 16 };
+enum { TRACED = 40, PCT_DEPTH_MAX = 16, PCT_PATIENCE = 1000 };
 
 struct decision {
     uint8_t count; /* 0: not known, from a string */
@@ -62,6 +62,8 @@ static uint64_t random_state;
 static unsigned go_on, look_back; /* of 256: how likely */
 static unsigned priority[CLOCKS + 1], lowest;
 static unsigned long change_at[PCT_DEPTH_MAX], expected_steps;
+static unsigned running; /* which thread, and since which step */
+static unsigned long running_since;
 
 static uint64_t next_random(void)
 {
@@ -128,6 +130,14 @@ static unsigned wish_pct(const struct way *options, unsigned count)
 {
     unsigned best = 0;
 
+    /* Fairness: who waits in a loop without saying so would wait for ever. */
+    if (engine_thread() != running)
+        running_since = engine_steps();
+    running = engine_thread();
+    if (running < CLOCK_MAIN && engine_steps() - running_since > PCT_PATIENCE) {
+        priority[running] = --lowest;
+        running_since = engine_steps();
+    }
     for (unsigned i = 0; i + 1 < limits.depth; i++)
         if (change_at[i] && engine_steps() >= change_at[i]) {
             change_at[i] = 0;
@@ -199,9 +209,10 @@ static void begin(uint64_t number)
     random_state = limits.seed * UINT64_C(0xd1342543de82ef95) + number;
     go_on = 256 - (2u << below(7));
     look_back = odds[below(4)];
-    lowest = 1000;
+    lowest = 1000000;
+    running_since = 0;
     for (unsigned i = 0; i <= CLOCKS; i++)
-        priority[i] = 1000 + below(1000000);
+        priority[i] = 1000001 + below(1000000);
     for (unsigned i = 0; i < PCT_DEPTH_MAX; i++)
         change_at[i] = 1 + below(expected_steps + 1);
 }

@@ -44,6 +44,7 @@
 #include "engine.h"
 #include "explore.h"
 #include "pool.h"
+#include "trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -471,8 +472,11 @@ uint64_t memory_load(unsigned thread, const void *address, size_t size, enum mod
         choices++;
     store = location->newest;
     choice = choices > 1 ? explore_stale(choices) : 0;
-    if (choice)
+    if (choice) {
         note_stale(thread, location);
+        trace_note(thread, "(the next reads an old value, %u stores behind 0x%llx by %s)", choice,
+                   (unsigned long long)store->value, store->where);
+    }
     while (choice--)
         store = store->older;
     take_over(thread, store, order);

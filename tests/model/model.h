@@ -39,9 +39,10 @@
  *     MODEL(lock_three, .about = "three threads, one lock: exclusion, and no sleeper is forgotten",
  *           .threads = 3, .setup = setup, .body = {body}, .verify = verify)
  *
- * An execution is setup(), all threads to their end, verify(), teardown(). setup(), verify() and
- * teardown() run alone: what they do is ordered before and after everything else, no decisions are
- * taken in them. It fails when
+ * setup() may start threads too (sley__thread_start, or a whole runtime); they begin when it has
+ * returned. An execution is setup(), all threads to their end, verify(), teardown(). setup(),
+ * verify() and teardown() run alone: what they do is ordered before and after everything else, no
+ * decisions are taken in them. It fails when
  *  - a model_assert, an ensure or a check is false;
  *  - two threads touch the same plain memory, one of them writing, and no release/acquire chain
  *    orders them (a data race). A fence does not count, as atomic.h demands: fences order atomics
@@ -122,7 +123,9 @@ struct model {
     unsigned stale;               /* likewise for stale reads */
     unsigned max_steps;           /* of one execution; 0: 10,000 */
     unsigned long max_executions; /* of one variant; 0: no limit of its own */
-    int64_t tick;                 /* ns the clock goes on when all threads only yield; 0: 10 us */
+    int64_t step; /* ns the clock goes on with every step; for code that measures how
+                     long it has been busy. Default 0: it stands still */
+    int64_t tick; /* ns the clock goes on when all threads only yield; 0: 10 us */
 };
 
 /* Defines a model and puts it in the table; at file scope. `id`: its name, unique, beginning with
@@ -167,7 +170,7 @@ void model_yield(void);
 void model_wait_until(bool (*condition)(void *arg), void *arg);
 
 /* The virtual clock: sley__clock_now() is MODEL_EPOCH at first, and goes on only when all threads
- * wait or yield, when a deadline is let come early, or here. A decision point. */
+ * wait or yield, when a deadline is let come early, by .step, or here. A decision point. */
 #define MODEL_EPOCH ((int64_t)1000000000)
 void model_clock_advance(int64_t ns);
 
