@@ -193,7 +193,7 @@ static int run_stacks(const struct bench_setup *setup, double *values)
 {
     unsigned threads = setup->workers < STACK_THREADS_MAX ? setup->workers : STACK_THREADS_MAX;
     size_t each = scaled(setup, 200000) / threads, size = each * threads * STACK;
-    struct stacks stacks[STACK_THREADS_MAX];
+    struct stacks stacks[STACK_THREADS_MAX] = {0};
     pthread_t thread[STACK_THREADS_MAX];
     bool failed = false;
     char *memory = machine_map(size, false);
