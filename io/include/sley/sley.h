@@ -10,6 +10,7 @@
 #include <sley/httpd.h>
 #include <sley/park.h>
 #include <sley/runtime.h>
+#include <sley/sync.h>
 #include <sley/task.h>
 #include <sley/tcp.h>
 #include <sley/time.h>
