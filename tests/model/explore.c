@@ -60,10 +60,9 @@ static unsigned preemptions, stale; /* used up */
 /* Random strategies. */
 static uint64_t random_state;
 static unsigned go_on, look_back; /* of 256: how likely */
-static unsigned priority[CLOCKS + 1], lowest;
+static unsigned priority[CLOCKS + 1], lowest, highest;
+static unsigned passed_over[CLOCKS + 1]; /* how often, since it ran */
 static unsigned long change_at[PCT_DEPTH_MAX], expected_steps;
-static unsigned running; /* which thread, and since which step */
-static unsigned long running_since;
 
 static uint64_t next_random(void)
 {
@@ -130,23 +129,22 @@ static unsigned wish_pct(const struct way *options, unsigned count)
 {
     unsigned best = 0;
 
-    /* Fairness: who waits in a loop without saying so would wait for ever. */
-    if (engine_thread() != running)
-        running_since = engine_steps();
-    running = engine_thread();
-    if (running < CLOCK_MAIN && engine_steps() - running_since > PCT_PATIENCE) {
-        priority[running] = --lowest;
-        running_since = engine_steps();
-    }
     for (unsigned i = 0; i + 1 < limits.depth; i++)
         if (change_at[i] && engine_steps() >= change_at[i]) {
             change_at[i] = 0;
             if (engine_thread() < CLOCK_MAIN)
                 priority[engine_thread()] = --lowest;
         }
-    for (unsigned i = 1; i < count; i++)
-        if (priority[options[i].thread] > priority[options[best].thread])
+    for (unsigned i = 0; i < count; i++) {
+        unsigned thread = options[i].thread;
+
+        /* Fairness: those who wait for this one in a loop of their own would wait for ever. */
+        if (++passed_over[thread] > PCT_PATIENCE && thread != CLOCKS)
+            priority[thread] = ++highest;
+        if (priority[thread] > priority[options[best].thread])
             best = i;
+    }
+    passed_over[options[best].thread] = 0;
     if (options[best].thread == CLOCKS)
         priority[CLOCKS] = --lowest;
     return best;
@@ -210,9 +208,11 @@ static void begin(uint64_t number)
     go_on = 256 - (2u << below(7));
     look_back = odds[below(4)];
     lowest = 1000000;
-    running_since = 0;
-    for (unsigned i = 0; i <= CLOCKS; i++)
+    highest = 3000000;
+    for (unsigned i = 0; i <= CLOCKS; i++) {
         priority[i] = 1000001 + below(1000000);
+        passed_over[i] = 0;
+    }
     for (unsigned i = 0; i < PCT_DEPTH_MAX; i++)
         change_at[i] = 1 + below(expected_steps + 1);
 }
