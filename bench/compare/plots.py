@@ -101,7 +101,7 @@ def block(name, rows):
 
 def labels(placed):
     """Names at the left, one per program, and figures at the right, one per dot."""
-    tics, texts, seen = [], [], {}
+    texts, seen = [], {}
     several = len({result.workers for _, result in placed}) > 1
     for y, result in placed:
         seen.setdefault(result.peer, []).append(y)
@@ -109,8 +109,10 @@ def labels(placed):
         texts.append(f"set label {quote(count + words(result))} at graph 1.015, first {y:.3f} "
                      "left font ',11.5'")
     for name, ys in seen.items():
-        tics.append(f"{quote(name)} {sum(ys) / len(ys):.3f}")
-    return f"set ytics ({', '.join(tics)}) scale 0\n" + "\n".join(texts) + "\n"
+        colour = f" tc rgb '{SLEY}'" if name == "sley" else ""
+        texts.append(f"set label {quote(name)} at graph -0.015, first {sum(ys) / len(ys):.3f} "
+                     f"right{colour}")
+    return "unset ytics\n" + "\n".join(texts) + "\n"
 
 
 def script(results):
