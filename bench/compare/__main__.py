@@ -4,7 +4,7 @@ Read in this order: rows.py (what is compared), programs.py (who takes part), se
 measuring), process.py (one run), stats.py and parse.py (figures), table.py, plots.py and report.py
 (what is shown). `./run bench` builds sley and calls this.
 
-Everything on the command line is checked before anything is built or run. A program that cannot be
+Everything on the command line is checked before a peer is built or anything is measured. A program that cannot be
 had is named and the rest goes on; so it is with one that fails, but then the exit status is 1.
 
 Exit status: 0 all is well, 1 something failed, 2 the command line is wrong, 130 interrupted (what
@@ -20,7 +20,6 @@ import time
 import machine
 import parse
 import plots
-import process
 import programs
 import report
 import rows
@@ -29,6 +28,7 @@ import table
 from progress import Durations, Progress
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+USAGE_LINE = "./run bench [NAME...] [--quick] [--peers A,B] [--timeout SECONDS]"
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse_arguments(arguments):
-    parser = Parser(prog="./run bench", description="Runs the same work in sley and in its peers, "
+    parser = Parser(prog="./run bench", usage=USAGE_LINE, description="Runs the same work in sley and in its peers, "
                     "round by round, and writes a table, build/bench/results.json and "
                     "build/bench/report.html. A ratio above 1: sley is ahead.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="rows to run (default: all); "
