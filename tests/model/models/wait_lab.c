@@ -26,9 +26,10 @@ struct sley_task lab_tasks[LAB_TASKS];
 
 static struct sley__stack stacks[LAB_TASKS];
 static _Alignas(16) uint64_t loop_stacks[LAB_WORKERS][STACK_WORDS];
+static _Alignas(16) uint64_t task_stacks[LAB_TASKS][STACK_WORDS];
 static struct sley__task_slab slab;
-static lab_script *scripts[LAB_WORKERS];
-static unsigned task_count;
+static lab_script *scripts[LAB_TASKS];
+static bool is_task[LAB_TASKS];
 static bool ended[LAB_TASKS]; /* ghost */
 
 /* Whether a worker would find something, as of now. */
@@ -54,7 +55,7 @@ static MODEL_GHOST void check_resumed(const struct sley_task *task)
 {
     unsigned i = (unsigned)(task - lab_tasks);
 
-    model_assert(i < task_count && !ended[i], "task %u was queued although it has ended", i);
+    model_assert(i < LAB_TASKS && is_task[i] && !ended[i], "task %u was queued, but has ended", i);
 }
 
 /* As to_ready() and to_parked() of worker.c. The owner, in its loop. */
@@ -99,19 +100,26 @@ static MODEL_GHOST void note_end(const struct sley_task *task)
     ended[task - lab_tasks] = true;
 }
 
-/* In the place of what carriers do before they begin to work; never returns. */
-static void run_script(struct sley__worker *worker)
+static _Noreturn void run_task(void *arg)
 {
-    struct sley_task *task = worker->current;
+    struct sley_task *task = arg;
+    struct sley__worker *worker;
 
-    scripts[worker->index]();
-    if (!task)
-        serve(worker, &worker->base);
-    worker = task->worker; /* perhaps another one now, whose loop is suspended in `base` */
+    scripts[task - lab_tasks]();
+    worker = task->worker; /* perhaps another one than before, whose loop is suspended in `base` */
     worker->current = NULL;
     worker->stack = NULL;
     note_end(task);
     serve(worker, &worker->nowhere);
+}
+
+/* In the place of what carriers do before they begin to work; never returns. */
+static void run_script(struct sley__worker *worker)
+{
+    if (worker->current)
+        run_task(worker->current);
+    scripts[worker->index]();
+    serve(worker, &worker->base);
 }
 
 /* --- setting up ----------------------------------------------------------------------------- */
@@ -123,6 +131,7 @@ static void put_task_on(struct sley__worker *worker, unsigned i)
     task->worker = worker;
     task->stack = worker->stack = &stacks[i];
     worker->current = task;
+    is_task[i] = true;
     sley__task_set_state(task, SLEY__TASK_RUNNING);
     sley__context_init(&worker->base, loop_stacks[worker->index] + STACK_WORDS, serve_apart,
                        worker);
@@ -171,7 +180,7 @@ void lab_setup(unsigned tasks, unsigned workers, lab_script *const script[])
     sley__idle_init(&lab_sched.idle, workers);
     sley__inject_init(&lab_sched.inject);
     sley__task_pool_init(&lab_sched.tasks);
-    task_count = tasks;
+    memset(is_task, 0, sizeof is_task);
     memset(ended, 0, sizeof ended);
     memset(stacks, 0, sizeof stacks);
     for (unsigned i = 0; i < LAB_TASKS; i++)
@@ -183,6 +192,18 @@ void lab_setup(unsigned tasks, unsigned workers, lab_script *const script[])
             put_task_on(&lab_workers[i], i);
     }
     ensure(sley__sched_start(&lab_sched) == 0);
+}
+
+void lab_queue(unsigned i, lab_script *script)
+{
+    struct sley_task *task = &lab_tasks[i];
+
+    scripts[i] = script;
+    is_task[i] = true;
+    task->stack = &stacks[i];
+    sley__task_set_state(task, SLEY__TASK_RUNNING);
+    sley__context_init(&task->context, task_stacks[i] + STACK_WORDS, run_task, task);
+    ensure(sley__deque_push(&lab_workers[0].woken, task));
 }
 
 void lab_pool(unsigned first, unsigned count)
@@ -198,8 +219,9 @@ void lab_verify(void)
 {
     unsigned workers = lab_sched.worker_count, blocked = 0;
 
-    for (unsigned i = 0; i < task_count; i++)
-        model_assert(ended[i], "task %u is never resumed, or never woken; its word is %#llx", i,
+    for (unsigned i = 0; i < LAB_TASKS; i++)
+        model_assert(ended[i] == is_task[i],
+                     "task %u is never resumed, or never woken; its word is %#llx", i,
                      (unsigned long long)lab_tasks[i].word);
     for (unsigned i = 0; i < model_threads(); i++)
         blocked += model_blocked(i) != NULL;

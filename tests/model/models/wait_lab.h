@@ -28,6 +28,10 @@ typedef void lab_script(void);
 /* From setup(). The first `tasks` of the scripts are tasks. */
 void lab_setup(unsigned tasks, unsigned workers, lab_script *const script[]);
 
+/* Task i, beyond the workers, has run before and stands in the queue of worker 0; it goes on with
+ * `script`. From setup(), after lab_setup(). */
+void lab_queue(unsigned i, lab_script *script);
+
 /* Makes the tasks from `first` on what the runtime's pool has: an end gives them back there, and
  * sley__task_each walks them, all others are spawned from it on any worker. From setup(), after
  * lab_setup(). */
