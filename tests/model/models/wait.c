@@ -289,6 +289,41 @@ MODEL(wait_permits, .about = "a park in a loop against two unparks", .threads = 
       .setup = setup_parks, .body = {unpark_done}, .verify = lab_verify, .may_block = true,
       .every_switch_costs = true);
 
+/* An unpark is for parks: a wait for something else goes on, and the permit waits for the park. */
+static void wait_and_park(void)
+{
+    results[0] = wait_for(0);
+    results[1] = sley_park("model");
+}
+
+static void unpark_and_wake(unsigned thread)
+{
+    struct sley__waker waker;
+
+    (void)thread;
+    lab_await(&mail[0], &waker);
+    sley_unpark(&lab_tasks[0]);
+    won[0] = sley__wake(waker, 1);
+}
+
+static void setup_other(void)
+{
+    reset();
+    results[1] = -1;
+    lab_setup(1, 1, (lab_script *[]){wait_and_park});
+}
+
+static void verify_other(void)
+{
+    lab_verify();
+    model_assert(won[0] && results[0] == 1, "the unpark has ended another wait: %d", results[0]);
+    model_assert(results[1] == 0, "the permit is lost: %d", results[1]);
+}
+
+MODEL(wait_other, .about = "an unpark does not end what is no park", .threads = 1,
+      .setup = setup_other, .body = {unpark_and_wake}, .verify = verify_other, .may_block = true,
+      .stale = 1);
+
 /* --- batches -------------------------------------------------------------------------------- */
 
 static void wait_first(void)

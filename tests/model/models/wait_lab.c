@@ -29,7 +29,7 @@ static _Alignas(16) uint64_t loop_stacks[LAB_WORKERS][STACK_WORDS];
 static _Alignas(16) uint64_t task_stacks[LAB_TASKS][STACK_WORDS];
 static struct sley__task_slab slab;
 static lab_script *scripts[LAB_TASKS];
-static bool is_task[LAB_TASKS];
+static bool is_task[LAB_TASKS], may_resume[LAB_TASKS];
 static bool ended[LAB_TASKS]; /* ghost */
 
 /* Whether a worker would find something, as of now. */
@@ -55,7 +55,8 @@ static MODEL_GHOST void check_resumed(const struct sley_task *task)
 {
     unsigned i = (unsigned)(task - lab_tasks);
 
-    model_assert(i < LAB_TASKS && is_task[i] && !ended[i], "task %u was queued, but has ended", i);
+    model_assert(i < LAB_TASKS && may_resume[i] && !ended[i], "task %u was queued, but has ended",
+                 i);
 }
 
 /* As to_ready() and to_parked() of worker.c. The owner, in its loop. */
@@ -131,7 +132,7 @@ static void put_task_on(struct sley__worker *worker, unsigned i)
     task->worker = worker;
     task->stack = worker->stack = &stacks[i];
     worker->current = task;
-    is_task[i] = true;
+    is_task[i] = may_resume[i] = true;
     sley__task_set_state(task, SLEY__TASK_RUNNING);
     sley__context_init(&worker->base, loop_stacks[worker->index] + STACK_WORDS, serve_apart,
                        worker);
@@ -181,6 +182,7 @@ void lab_setup(unsigned tasks, unsigned workers, lab_script *const script[])
     sley__inject_init(&lab_sched.inject);
     sley__task_pool_init(&lab_sched.tasks);
     memset(is_task, 0, sizeof is_task);
+    memset(may_resume, 0, sizeof may_resume);
     memset(ended, 0, sizeof ended);
     memset(stacks, 0, sizeof stacks);
     for (unsigned i = 0; i < LAB_TASKS; i++)
@@ -199,11 +201,16 @@ void lab_queue(unsigned i, lab_script *script)
     struct sley_task *task = &lab_tasks[i];
 
     scripts[i] = script;
-    is_task[i] = true;
+    is_task[i] = may_resume[i] = true;
     task->stack = &stacks[i];
     sley__task_set_state(task, SLEY__TASK_RUNNING);
     sley__context_init(&task->context, task_stacks[i] + STACK_WORDS, run_task, task);
     ensure(sley__deque_push(&lab_workers[0].woken, task));
+}
+
+void lab_runs(unsigned i)
+{
+    may_resume[i] = true;
 }
 
 void lab_pool(unsigned first, unsigned count)

@@ -32,6 +32,9 @@ void lab_setup(unsigned tasks, unsigned workers, lab_script *const script[]);
  * `script`. From setup(), after lab_setup(). */
 void lab_queue(unsigned i, lab_script *script);
 
+/* A script runs task i itself, on its own stack, so that one may be resumed too. Likewise. */
+void lab_runs(unsigned i);
+
 /* Makes the tasks from `first` on what the runtime's pool has: an end gives them back there, and
  * sley__task_each walks them, all others are spawned from it on any worker. From setup(), after
  * lab_setup(). */
