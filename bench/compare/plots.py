@@ -160,6 +160,10 @@ def inline(svg, prefix, title):
                  lambda found: found.group(0) if found.group(2) in used else "", svg)
     svg = re.sub(r"\bid=(['\"])", rf"id=\1{prefix}-", svg)
     svg = svg.replace("href='#", f"href='#{prefix}-").replace("url(#", f"url(#{prefix}-")
+    svg = re.sub(r"rgb\( *(\d+), *(\d+), *(\d+)\)", r"rgb(\1,\2,\3)", svg)
     svg = re.sub(r"(['\"])black\1", r"\1currentColor\1", svg)
     svg = re.sub(r' ?font-family="[^"]*"', "", svg)
+    count = 1
+    while count:  # groups in which nothing is drawn
+        svg, count = re.subn(r"<g [^>]*>\s*</g>\n?", "", svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{title}"', 1)
