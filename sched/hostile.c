@@ -15,9 +15,10 @@
  * those two, which is why their files need not know), a mapping, or the start of a thread.
  *
  * The choices come from the seed of the process, which is printed once at the start and once more
- * with every panic. A worker's choices come from its own generator, so the k-th choice of worker w
- * is the same in every run. The kernel's own scheduling is not repeated, so a seed makes a failure
- * likely again, not certain; certainty is what the model checker is for.
+ * with every panic. What a worker chooses depends on the seed, its number and how many tasks it has
+ * run, not on how often it looked in vain; so the choice between the k-th task of worker w and its
+ * next is the same in every run. The kernel's own scheduling is not repeated, so a seed makes a
+ * failure likely again, not certain; certainty is what the model checker is for.
  *
  * The generator of the pauses is a counter that all threads share, hashed. Not one per thread: a
  * thread-local here would be the one thing in the scheduler whose address is wrong after a park.
@@ -97,17 +98,6 @@ void sley__hostile_pause(void)
             cpu_relax();
 }
 
-uint64_t sley__hostile_order(uint64_t *random)
-{
-    *random += UINT64_C(0x9e3779b97f4a7c15);
-    return sley__hash64(*random);
-}
-
-unsigned sley__hostile_below(uint64_t *random, unsigned below)
-{
-    return below ? (unsigned)(sley__hostile_order(random) >> 32) % below : 0;
-}
-
 static unsigned common_divisor(unsigned a, unsigned b)
 {
     while (b) {
@@ -121,9 +111,9 @@ static unsigned common_divisor(unsigned a, unsigned b)
 
 /* Steps around the ring of n from a random start with a random stride that has no divisor in common
  * with n, so that each comes once. */
-unsigned sley__hostile_ith(unsigned i, unsigned n, uint64_t shuffle)
+unsigned sley__hostile_ith(unsigned i, unsigned n, uint64_t dice)
 {
-    unsigned start = (unsigned)(shuffle >> 32) % n, stride = (unsigned)shuffle % n;
+    unsigned start = (unsigned)(dice >> 32) % n, stride = (unsigned)dice % n;
 
     while (common_divisor(stride, n) != 1)
         stride++;

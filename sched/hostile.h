@@ -14,14 +14,8 @@
 /* The builds differ in more than inlining where this is 1. */
 #define SLEY__SHUFFLE 1
 
-/* 0 .. below - 1 (0 if there is no choice) from a generator of the caller's. Who owns *random. */
-unsigned sley__hostile_below(uint64_t *random, unsigned below);
-
-/* The i-th of n things in an order that `shuffle` (any number) chooses. Anybody. */
-unsigned sley__hostile_ith(unsigned i, unsigned n, uint64_t shuffle);
-
-/* A new order for sley__hostile_ith. Who owns *random. */
-uint64_t sley__hostile_order(uint64_t *random);
+/* The i-th of n things in an order that `dice` (any number) chooses. Any thread. */
+unsigned sley__hostile_ith(unsigned i, unsigned n, uint64_t dice);
 
 /* Whether this allocation is the one that SLEY_FAIL_ALLOC wants to fail; `what` is for the message.
  * Sets errno to ENOMEM then. Any thread. */
@@ -35,19 +29,9 @@ void sley__hostile_say_seed(void);
 
 #define SLEY__SHUFFLE 0
 
-static inline unsigned sley__hostile_below(UNUSED uint64_t *random, UNUSED unsigned below)
-{
-    return 0;
-}
-
-static inline unsigned sley__hostile_ith(unsigned i, UNUSED unsigned n, UNUSED uint64_t shuffle)
+static inline unsigned sley__hostile_ith(unsigned i, UNUSED unsigned n, UNUSED uint64_t dice)
 {
     return i;
-}
-
-static inline uint64_t sley__hostile_order(UNUSED uint64_t *random)
-{
-    return 0;
 }
 
 static inline bool sley__hostile_fails(UNUSED const char *what)

@@ -119,10 +119,27 @@ static struct sley_task *take_overtaking(struct sley__worker *worker)
     return sley__deque_take_tail(&worker->woken);
 }
 
+#ifdef SLEY_HOSTILE
+/* Another number for each task that gets the worker, the same in each run with the same seed.
+ * Owner. */
+static uint64_t dice(struct sley__worker *worker)
+{
+    uint64_t turns = load_relaxed(&worker->counters.started);
+
+    turns += load_relaxed(&worker->counters.resumed);
+    return sley__hash64(worker->random + turns * UINT64_C(0x9e3779b97f4a7c15));
+}
+#else
+static uint64_t dice(UNUSED struct sley__worker *worker)
+{
+    return 0;
+}
+#endif
+
 /* The hostile build's order: half of the time none, else any end of any queue. Owner. */
 static struct sley_task *take_any(struct sley__worker *worker)
 {
-    switch (sley__hostile_below(&worker->random, 10)) {
+    switch (dice(worker) % 10) {
     case 0:
         return sley__deque_take(&worker->woken);
     case 1:
@@ -241,7 +258,7 @@ static struct sley_task *steal_from(struct sley__worker *worker, struct sley__de
 static struct sley_task *steal(struct sley__worker *worker)
 {
     unsigned i, others = worker->sched->worker_count - 1;
-    uint64_t order = sley__hostile_order(&worker->random);
+    uint64_t order = dice(worker);
 
     for (i = 0; i < others; i++) {
         const unsigned *near = &worker->victims[sley__hostile_ith(i, others, order)];

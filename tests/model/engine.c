@@ -59,6 +59,8 @@ struct thread {
     enum block why;
     const void *object;
     int64_t deadline;
+    struct step next; /* what it will do first when it goes on */
+    bool sleeping;    /* preempted before `next`, and no conflict since: see conflict.h */
     bool relaxing;    /* has yielded, and nobody else has made a step since */
     unsigned relaxes; /* how often since somebody else has changed something */
     void *sp;
@@ -82,7 +84,8 @@ static struct subject subject;
 static unsigned long steps, max_steps, fingerprint, executions;
 static int64_t now;
 static uint64_t random_state;
-static bool used_fences, failed;
+static bool used_fences, failed, redundant;
+static bool reducing; /* this execution may be abandoned as redundant */
 static char message[1024];
 
 /* The program's thread-locals. */
@@ -260,7 +263,7 @@ static void prepare(struct thread *thread, void *(*fn)(void *), void *arg)
     }
     thread->state = READY;
     thread->why = BLOCK_NONE;
-    thread->relaxing = false;
+    thread->sleeping = thread->relaxing = false;
     thread->relaxes = 0;
     thread->fn = fn;
     thread->arg = arg;
@@ -335,7 +338,8 @@ static unsigned in_turn(unsigned i)
 static unsigned list_options(struct way *options)
 {
     struct thread *me = &threads[current];
-    bool can = current != CLOCK_MAIN && me->state == READY, wants = can && !me->relaxing;
+    bool can = current != CLOCK_MAIN && me->state == READY && !me->sleeping,
+         wants = can && !me->relaxing;
     bool all_cost = subject.model->every_switch_costs;
     unsigned n = 0;
 
@@ -345,7 +349,8 @@ static unsigned list_options(struct way *options)
         unsigned t = in_turn(i);
         bool costs = wants || (n && all_cost);
 
-        if (t != current && threads[t].state == READY && !threads[t].relaxing)
+        if (t != current && threads[t].state == READY && !threads[t].relaxing &&
+            !threads[t].sleeping)
             options[n++] = (struct way){(uint8_t)t, costs};
     }
     if (can && !wants && n && me->relaxes < 2)
@@ -353,6 +358,20 @@ static unsigned list_options(struct way *options)
     if (n && !subject.model->no_timeouts && next_deadline() != INT64_MAX)
         options[n++] = (struct way){CLOCKS, true};
     return n;
+}
+
+/* Those whose next step conflicts with this one. */
+static void wake_sleepers(struct step step)
+{
+    for (unsigned t = 0; t < thread_count; t++)
+        if (threads[t].sleeping && steps_conflict(step, threads[t].next))
+            threads[t].sleeping = false;
+}
+
+void engine_disturb(void)
+{
+    if (watching)
+        wake_sleepers((struct step){STEP_ANY, NULL});
 }
 
 /* Nobody can go on as it is: time does. False: that would not help either. */
@@ -387,6 +406,21 @@ static void finish_threads(void)
     abort();
 }
 
+static bool anybody_sleeps(void)
+{
+    for (unsigned t = 0; t < thread_count; t++)
+        if (threads[t].state == READY && threads[t].sleeping)
+            return true;
+    return false;
+}
+
+/* Whoever could go on would only repeat an execution that has been explored. */
+static _Noreturn void abandon(void)
+{
+    redundant = true;
+    leave();
+}
+
 /* Decides who goes on and lets it. Returns when the running thread does. */
 static void schedule(void)
 {
@@ -396,24 +430,31 @@ static void schedule(void)
         unsigned n, chosen;
 
         check_conditions();
-        while ((n = list_options(options)) == 0)
+        while ((n = list_options(options)) == 0) {
+            if (anybody_sleeps())
+                abandon();
             if (!pass_time())
                 finish_threads();
+        }
         chosen = n == 1 ? 0 : explore_schedule(options, n);
         if (options[chosen].thread != CLOCKS) {
+            if (options[chosen].costs && !options[0].costs && options[0].thread == current)
+                threads[current].sleeping = reducing;
             switch_to(options[chosen].thread);
             return;
         }
         now = next_deadline();
+        wake_sleepers((struct step){STEP_ANY, NULL});
         trace_note(current, "(time goes on to the next deadline)");
         fire_deadlines();
     }
 }
 
-void engine_point(const char *where)
+void engine_point(const char *where, enum step_kind kind, const void *address)
 {
     if (!watching)
         return;
+    threads[current].next = (struct step){kind, address};
     if (++steps > max_steps)
         engine_fail("no end after %lu steps; last: %s", max_steps, where);
     schedule();
@@ -427,6 +468,8 @@ void engine_stepped(const char *where, const void *address, size_t size, uint64_
     fingerprint = (fingerprint ^ value ^ current) * 0x100000001b3 + (uintptr_t)where % 4096;
     trace_step(current, where, address, size, value);
     now += subject.model->step;
+    if (reducing)
+        wake_sleepers(threads[current].next);
     for (unsigned t = 0; t < thread_count; t++) {
         if (t == current)
             continue;
@@ -443,6 +486,7 @@ static void thread_end(void)
         leave();
     trace_note(current, "(ends)");
     threads[current].state = ENDED;
+    threads[current].next = (struct step){STEP_ANY, NULL};
     engine_stepped("end", NULL, 0, 0, true);
     for (unsigned n = engine_blocked_on(BLOCK_JOIN, &threads[current]); n-- > 0;)
         engine_release(BLOCK_JOIN, &threads[current], 0);
@@ -489,7 +533,7 @@ void engine_release(enum block why, const void *object, unsigned n)
 
 void engine_join(unsigned thread)
 {
-    engine_point("join");
+    engine_point("join", STEP_ANY, NULL);
     if (threads[thread].state != ENDED)
         engine_block(BLOCK_JOIN, &threads[thread], INT64_MAX);
     memory_thread_join(current, thread);
@@ -506,7 +550,8 @@ void engine_yield(const char *where)
     trace_step(current, where, NULL, 0, 0);
     me->relaxing = true;
     me->relaxes++;
-    engine_point(where);
+    engine_disturb();
+    engine_point(where, STEP_ANY, NULL);
     me->relaxing = false;
 }
 
@@ -519,7 +564,7 @@ void engine_wait_until(bool (*condition)(void *arg), void *arg)
 {
     struct thread *me = &threads[current];
 
-    engine_point("model_wait_until");
+    engine_point("model_wait_until", STEP_ANY, NULL);
     if (!condition(arg)) {
         me->condition_arg = arg;
         engine_block(BLOCK_CONDITION, (const void *)condition, INT64_MAX);
@@ -530,7 +575,7 @@ void engine_wait_until(bool (*condition)(void *arg), void *arg)
 
 void engine_advance_clock(int64_t ns)
 {
-    engine_point("model_clock_advance");
+    engine_point("model_clock_advance", STEP_ANY, NULL);
     now += ns;
     fire_deadlines();
     engine_stepped("model_clock_advance", NULL, 0, (uint64_t)ns, true);
@@ -630,13 +675,14 @@ enum verdict engine_run(const struct subject *of)
     fingerprint = 0xcbf29ce484222325;
     now = MODEL_EPOCH;
     random_state = 0;
-    used_fences = failed = false;
+    used_fences = failed = redundant = false;
+    reducing = explore_reduces() && !subject.model->exact_order && !subject.model->step;
     message[0] = '\0';
     api_reset();
     memory_reset();
     heap_reset();
     run_coroutine(run_main);
-    verdict = failed ? VERDICT_FAILED : VERDICT_PASSED;
+    verdict = failed ? VERDICT_FAILED : redundant ? VERDICT_REDUNDANT : VERDICT_PASSED;
     watching = engine_checks_plain = false;
     if (subject.model->teardown)
         run_coroutine(run_teardown);

@@ -5,6 +5,7 @@
 #ifndef SLEY_MODEL_ENGINE_H
 #define SLEY_MODEL_ENGINE_H
 
+#include "conflict.h"
 #include "model.h"
 
 /* What an exploration is about: a model, one of its variants, one way to model fences. */
@@ -16,7 +17,8 @@ struct subject {
 
 enum verdict {
     VERDICT_PASSED,
-    VERDICT_FAILED, /* engine_message() says why */
+    VERDICT_FAILED,    /* engine_message() says why */
+    VERDICT_REDUNDANT, /* abandoned: it would be the same as one before; see conflict.h */
 };
 
 /* Runs setup, threads, verify, teardown once; decisions come from explore.h. */
@@ -53,8 +55,11 @@ bool engine_is_private(const void *address);
 /* The execution is a failure; does not return. From anywhere within an execution. */
 _Noreturn void engine_fail(const char *format, ...) PRINTF(1, 2);
 
-/* A decision point, before an operation that others can notice. */
-void engine_point(const char *where);
+/* A decision point, before a step that others can notice. */
+void engine_point(const char *where, enum step_kind kind, const void *address);
+
+/* What the running thread does now conflicts with every step. */
+void engine_disturb(void);
 
 /* After the operation: for the trace, and for those who yield. */
 void engine_stepped(const char *where, const void *address, size_t size, uint64_t value,

@@ -22,9 +22,10 @@
  * of it because they say what was offered; the fingerprint of the steps tells whether a replay is
  * of the same program.
  *
- * Rejected: partial-order reduction. It prunes well without bounds, but with a bound on preemptions
- * it loses executions unless extra points are added (Coons, Musuvathi, McKinley, 2013), and models
- * small enough to be understood are small enough to be exhausted without.
+ * Executions that differ only in the order of steps that do not conflict are explored once, as far
+ * as that can be done without losing any within the bounds (conflict.h). Rejected: more of it. Full
+ * partial-order reduction (DPOR) with a bound on preemptions needs extra points not to lose
+ * executions (Coons, Musuvathi, McKinley, 2013).
  */
 #include "explore.h"
 
@@ -60,10 +61,9 @@ static unsigned preemptions, stale; /* used up */
 /* Random strategies. */
 static uint64_t random_state;
 static unsigned go_on, look_back; /* of 256: how likely */
-static unsigned priority[CLOCKS + 1], lowest;
+static unsigned priority[CLOCKS + 1], lowest, highest;
+static unsigned passed_over[CLOCKS + 1]; /* how often, since it ran */
 static unsigned long change_at[PCT_DEPTH_MAX], expected_steps;
-static unsigned running; /* which thread, and since which step */
-static unsigned long running_since;
 
 static uint64_t next_random(void)
 {
@@ -130,23 +130,22 @@ static unsigned wish_pct(const struct way *options, unsigned count)
 {
     unsigned best = 0;
 
-    /* Fairness: who waits in a loop without saying so would wait for ever. */
-    if (engine_thread() != running)
-        running_since = engine_steps();
-    running = engine_thread();
-    if (running < CLOCK_MAIN && engine_steps() - running_since > PCT_PATIENCE) {
-        priority[running] = --lowest;
-        running_since = engine_steps();
-    }
     for (unsigned i = 0; i + 1 < limits.depth; i++)
         if (change_at[i] && engine_steps() >= change_at[i]) {
             change_at[i] = 0;
             if (engine_thread() < CLOCK_MAIN)
                 priority[engine_thread()] = --lowest;
         }
-    for (unsigned i = 1; i < count; i++)
-        if (priority[options[i].thread] > priority[options[best].thread])
+    for (unsigned i = 0; i < count; i++) {
+        unsigned thread = options[i].thread;
+
+        /* Fairness: those who wait for this one in a loop of their own would wait for ever. */
+        if (++passed_over[thread] > PCT_PATIENCE && thread != CLOCKS)
+            priority[thread] = ++highest;
+        if (priority[thread] > priority[options[best].thread])
             best = i;
+    }
+    passed_over[options[best].thread] = 0;
     if (options[best].thread == CLOCKS)
         priority[CLOCKS] = --lowest;
     return best;
@@ -167,6 +166,11 @@ unsigned explore_schedule(struct way *options, unsigned count)
     choice = decide(count, choice);
     preemptions += options[choice].costs;
     return choice;
+}
+
+bool explore_reduces(void)
+{
+    return strategy == STRATEGY_BOUND && !limits.unreduced;
 }
 
 unsigned explore_stale(unsigned count)
@@ -210,9 +214,11 @@ static void begin(uint64_t number)
     go_on = 256 - (2u << below(7));
     look_back = odds[below(4)];
     lowest = 1000000;
-    running_since = 0;
-    for (unsigned i = 0; i <= CLOCKS; i++)
+    highest = 3000000;
+    for (unsigned i = 0; i <= CLOCKS; i++) {
         priority[i] = 1000001 + below(1000000);
+        passed_over[i] = 0;
+    }
     for (unsigned i = 0; i < PCT_DEPTH_MAX; i++)
         change_at[i] = 1 + below(expected_steps + 1);
 }
@@ -399,9 +405,12 @@ static void note_outcomes(struct exploration *result)
             result->seen |= 1u << i;
 }
 
-static void note_execution(struct exploration *result)
+static void note_execution(struct exploration *result, enum verdict verdict)
 {
-    result->executions++;
+    if (verdict == VERDICT_REDUNDANT)
+        result->redundant++;
+    else
+        result->executions++;
     result->fences |= engine_used_fences();
     if (engine_steps() > result->longest)
         result->longest = engine_steps();
@@ -413,7 +422,7 @@ static bool out_of_budget(const struct exploration *result, double started)
 {
     if (limits.executions && result->executions >= limits.executions)
         return true;
-    return limits.seconds > 0 && result->executions % 64 == 0 &&
+    return limits.seconds > 0 && (result->executions + result->redundant) % 64 == 0 &&
            seconds_now() - started >= limits.seconds;
 }
 
@@ -428,6 +437,7 @@ void explore(const struct subject *of, enum strategy by, const struct limits *wi
              struct exploration *result)
 {
     double started = seconds_now();
+    enum verdict verdict;
 
     *result = (struct exploration){0};
     subject = *of;
@@ -439,9 +449,10 @@ void explore(const struct subject *of, enum strategy by, const struct limits *wi
     decided = 0;
     for (;;) {
         begin(result->executions);
-        result->failed = engine_run(&subject) == VERDICT_FAILED;
-        note_execution(result);
-        if (result->failed) {
+        verdict = engine_run(&subject);
+        note_execution(result, verdict);
+        if (verdict == VERDICT_FAILED) {
+            result->failed = true;
             result->expected = is_expected();
             if (loud || !result->expected)
                 report();
@@ -449,7 +460,8 @@ void explore(const struct subject *of, enum strategy by, const struct limits *wi
         }
         if (position < decided)
             not_deterministic("it ended earlier");
-        note_outcomes(result);
+        if (verdict == VERDICT_PASSED)
+            note_outcomes(result);
         if (is_random())
             decided = 0;
         else if (!next_depth_first()) {

@@ -21,13 +21,14 @@ struct limits {
     unsigned preemptions, stale; /* UINT_MAX: no limit */
     unsigned long executions;    /* 0: no limit */
     double seconds;              /* 0: no limit */
+    bool unreduced;              /* redundant executions too */
     uint64_t seed;
     unsigned depth; /* of PCT: one less than priority changes */
 };
 
 struct exploration {
-    unsigned long executions;
-    bool exhausted; /* nothing within the bounds is left */
+    unsigned long executions, redundant; /* complete ones; abandoned ones */
+    bool exhausted;                      /* nothing within the bounds is left */
     bool failed;
     bool expected;         /* it failed, as the model expects */
     unsigned long longest; /* steps */
@@ -54,6 +55,9 @@ struct way {
 
 /* One of the ways; the free ones come first. */
 unsigned explore_schedule(struct way *ways, unsigned count);
+
+/* Whether redundant executions are to be left out. */
+bool explore_reduces(void);
 
 /* Which store, 0 the newest. */
 unsigned explore_stale(unsigned count);

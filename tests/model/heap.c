@@ -10,6 +10,7 @@
 #include "heap.h"
 
 #include "engine.h"
+#include "memory.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -158,6 +159,10 @@ void model_free(void *block)
         engine_fail("free(%p): not from malloc", block);
     if (heap_is_freed(block, 1))
         engine_fail("free(%p): twice", block);
+    engine_disturb();
+    if (engine_checks_plain)
+        memory_plain(engine_thread(), block, header_of(block)->size, true,
+                     __builtin_return_address(0));
     mark_freed(&small, block, header_of(block)->size);
 }
 

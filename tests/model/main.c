@@ -2,7 +2,8 @@
  * main.c: the program `model`. Explores every model, or those named, and says how far.
  *
  *   model [--list] [--model PREFIX]... [--skip PREFIX]... [--bound N] [--stale N]
- *         [--random N] [--pct D] [--seed S] [--max-executions N] [--seconds S] [--report]
+ *         [--random N] [--pct D] [--seed S] [--max-executions N] [--seconds S] [--unreduced]
+ * [--report]
  *         [--replay STRING]
  *
  * A line per model: "name: E executions, bound B, exhausted" (or "cut at N", or for random
@@ -50,7 +51,7 @@ struct total {
 static const char usage[] =
     "usage: model [--list] [--model PREFIX]... [--skip PREFIX]... [--bound N] [--stale N]\n"
     "             [--random N] [--pct DEPTH] [--seed S] [--max-executions N] [--seconds S]\n"
-    "             [--report] [--replay STRING]\n"
+    "             [--unreduced] [--report] [--replay STRING]\n"
     "  --list            names the models and what they are about\n"
     "  --model, --skip   only the models whose names begin so; all but those\n"
     "  --bound N         all executions with at most N preemptions (default 2)\n"
@@ -60,6 +61,7 @@ static const char usage[] =
     "  --seed S          of the random ones (default 1)\n"
     "  --max-executions  stops each exploration there\n"
     "  --seconds         likewise; a model is explored once per variant and way of fences\n"
+    "  --unreduced       also executions that are known to repeat others\n"
     "  --report          reports expected failures too\n"
     "  --replay STRING   the execution of a failure, with all its steps\n";
 
@@ -113,6 +115,8 @@ static void list(const struct settings *settings)
 
 static unsigned at_most(unsigned asked, unsigned most)
 {
+    if (most == MODEL_NONE)
+        return 0;
     return most && most < asked ? most : asked;
 }
 
@@ -147,6 +151,7 @@ static void add(struct total *total, const struct exploration *one)
     struct exploration *sum = &total->sum;
 
     sum->executions += one->executions;
+    sum->redundant += one->redundant;
     sum->exhausted = one->exhausted && (total->explorations == 0 || sum->exhausted);
     sum->failed |= one->failed;
     sum->expected |= one->expected;
@@ -258,13 +263,21 @@ static void add_prefix(const char **prefixes, unsigned *count, const char *prefi
 }
 
 static const struct option names[] = {
-    {"list", no_argument, NULL, 'l'},          {"model", required_argument, NULL, 'm'},
-    {"skip", required_argument, NULL, 'k'},    {"bound", required_argument, NULL, 'b'},
-    {"stale", required_argument, NULL, 't'},   {"random", required_argument, NULL, 'r'},
-    {"seed", required_argument, NULL, 's'},    {"pct", required_argument, NULL, 'p'},
-    {"replay", required_argument, NULL, 'y'},  {"max-executions", required_argument, NULL, 'x'},
-    {"seconds", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
-    {"report", no_argument, NULL, 'o'},        {NULL, 0, NULL, 0},
+    {"list", no_argument, NULL, 'l'},
+    {"model", required_argument, NULL, 'm'},
+    {"skip", required_argument, NULL, 'k'},
+    {"bound", required_argument, NULL, 'b'},
+    {"stale", required_argument, NULL, 't'},
+    {"random", required_argument, NULL, 'r'},
+    {"seed", required_argument, NULL, 's'},
+    {"pct", required_argument, NULL, 'p'},
+    {"replay", required_argument, NULL, 'y'},
+    {"max-executions", required_argument, NULL, 'x'},
+    {"seconds", required_argument, NULL, 'c'},
+    {"help", no_argument, NULL, 'h'},
+    {"report", no_argument, NULL, 'o'},
+    {"unreduced", no_argument, NULL, 'u'},
+    {NULL, 0, NULL, 0},
 };
 
 /* What is left when the options are read. */
@@ -286,6 +299,9 @@ static enum task read_option(struct settings *settings, int name, const char *va
     switch (name) {
     case 'l':
         return LIST;
+    case 'u':
+        limits->unreduced = true;
+        break;
     case 'o':
         settings->loud = true;
         break;

@@ -64,6 +64,9 @@
  *
  *     static MODEL_GHOST void got(uintptr_t task) { times[task]++; }
  *
+ * It should note what its own thread did. If it compares that with what others did up to now, the
+ * model says .exact_order.
+ *
  * Sizes. The number of executions at bound 2 grows with the square of the atomic operations of a
  * model and with the loads that can be stale: 30 operations in all are a second or less, 100 are
  * minutes. Make several small models rather than a large one; what is large is for random
@@ -84,6 +87,8 @@ enum model_fences {
     MODEL_FENCES_SYMMETRIC,  /* both are seq_cst fences */
     MODEL_FENCES_ASYMMETRIC, /* light is nothing, heavy a fence of every thread */
 };
+
+#define MODEL_NONE (~0u)
 
 struct model {
     const char *name;  /* by MODEL */
@@ -110,8 +115,11 @@ struct model {
     bool every_switch_costs; /* also one that has to be made costs a preemption unless it is to the
                                 next thread in turn (delay bounding): for models that block often,
                                 whose free switches would be too many */
-    bool random_only;        /* too large to be exhausted: also without --random it is explored by
-                                .max_executions (0: 2,000) random schedules */
+    bool exact_order; /* assertions depend on the order in which ghosts of different threads run, or
+                         on raw values of shared words: explore orders that nobody else could tell
+                         apart, too. Dear; see conflict.h */
+    bool random_only; /* too large to be exhausted: also without --random it is explored by
+                         .max_executions (0: 2,000) random schedules */
     const char *expect_failure; /* a planted bug: part of the message it must fail with, as "data
                                    race"; a run without that failure is a failure */
 
@@ -120,7 +128,7 @@ struct model {
 
     unsigned bound;               /* at most this many preemptions, whatever --bound says; 0: no
                                      limit of its own */
-    unsigned stale;               /* likewise for stale reads */
+    unsigned stale;               /* likewise for stale reads; MODEL_NONE: none at all */
     unsigned max_steps;           /* of one execution; 0: 10,000 */
     unsigned long max_executions; /* of one variant; 0: no limit of its own */
     int64_t step; /* ns the clock goes on with every step; for code that measures how

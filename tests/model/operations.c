@@ -25,7 +25,7 @@ uint64_t model_load(const void *address, size_t size, enum model_order order, co
     check_alive(address, size, where);
     if (!engine_watching())
         return memory_get(address, size);
-    engine_point(where);
+    engine_point(where, STEP_LOAD, address);
     value = memory_load(engine_thread(), address, size, order, where);
     engine_stepped(where, address, size, value, false);
     return value;
@@ -39,7 +39,7 @@ void model_store(void *address, size_t size, uint64_t value, enum model_order or
         memory_put(address, size, value);
         return;
     }
-    engine_point(where);
+    engine_point(where, STEP_STORE, address);
     memory_store(engine_thread(), address, size, value, order, where);
     engine_stepped(where, address, size, value, true);
 }
@@ -61,6 +61,11 @@ static uint64_t apply(enum model_operation operation, uint64_t old, uint64_t val
     abort();
 }
 
+static enum step_kind step_of(enum model_order order)
+{
+    return order == MODEL_SEQ_CST ? STEP_STORE_SEQ_CST : STEP_STORE;
+}
+
 uint64_t model_modify(void *address, size_t size, enum model_operation operation, uint64_t value,
                       enum model_order order, const char *where)
 {
@@ -72,7 +77,7 @@ uint64_t model_modify(void *address, size_t size, enum model_operation operation
         memory_put(address, size, apply(operation, old, value));
         return old;
     }
-    engine_point(where);
+    engine_point(where, step_of(order), address);
     old = memory_newest(engine_thread(), address, size, where);
     value = apply(operation, old, value);
     memory_modify(engine_thread(), address, size, value, order, where);
@@ -86,7 +91,7 @@ bool model_cas(void *address, size_t size, void *expected, uint64_t desired, enu
     uint64_t old, wanted = memory_get(expected, size);
 
     check_alive(address, size, where);
-    engine_point(where);
+    engine_point(where, step_of(order), address);
     old = engine_watching() ? memory_newest(engine_thread(), address, size, where)
                             : memory_get(address, size);
     if (old != wanted) {
@@ -109,7 +114,7 @@ void model_fence(enum model_order order, const char *where)
 {
     if (!engine_watching())
         return;
-    engine_point(where);
+    engine_point(where, order == MODEL_SEQ_CST ? STEP_FENCE_SEQ_CST : STEP_LOCAL, NULL);
     memory_fence(engine_thread(), order);
     engine_stepped(where, NULL, 0, 0, false);
 }
@@ -133,7 +138,8 @@ void model_fence_heavy(const char *where)
         if (t == engine_thread())
             continue;
         if (engine_can_run(t))
-            engine_point(where);
+            engine_point(where, STEP_ANY, NULL);
+        engine_disturb();
         memory_fence(t, MODEL_SEQ_CST);
         trace_note(engine_thread(), "(membarrier: fence of T%u)", t);
     }

@@ -48,7 +48,7 @@ void sley__futex_wait(atomic(uint32_t) * word, uint32_t expected, int64_t deadli
 {
     uint32_t value;
 
-    engine_point("futex_wait");
+    engine_point("futex_wait", STEP_STORE, word);
     if (!engine_watching())
         engine_fail("a futex wait in setup, verify or teardown");
     value = (uint32_t)memory_newest(engine_thread(), word, sizeof *word, "futex_wait");
@@ -69,7 +69,7 @@ int sley__futex_wake(atomic(uint32_t) * word, int count)
 {
     int woken = 0;
 
-    engine_point("futex_wake");
+    engine_point("futex_wake", STEP_STORE, word);
     while (woken < count) {
         unsigned waiting = engine_blocked_on(BLOCK_FUTEX, word);
 
@@ -94,7 +94,7 @@ int sley__thread_start(struct sley__thread *thread, UNUSED const char *name, voi
 {
     int number;
 
-    engine_point("thread_start");
+    engine_point("thread_start", STEP_ANY, NULL);
     number = engine_start(fn, arg);
     if (number < 0)
         engine_fail("more than %d threads", MODEL_THREADS_MAX);
@@ -117,6 +117,7 @@ void *sley__map(size_t size, size_t align, UNUSED bool huge)
 
 void sley__unmap(void *address, size_t size)
 {
+    engine_disturb();
     heap_unmap(address, size);
 }
 

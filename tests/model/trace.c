@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct step {
+struct entry {
     const char *where; /* or, with `note`, what was said */
     char *note;
     const void *address;
@@ -23,14 +23,14 @@ struct step {
     uint8_t thread, size;
 };
 
-static struct step *steps;
+static struct entry *entries;
 static size_t count, capacity;
 static bool on;
 
 void trace_on(void)
 {
     for (size_t i = 0; i < count; i++)
-        free(steps[i].note);
+        free(entries[i].note);
     count = 0;
     on = true;
 }
@@ -45,30 +45,30 @@ bool trace_is_on(void)
     return on;
 }
 
-static struct step *add(unsigned thread)
+static struct entry *add(unsigned thread)
 {
     if (count == capacity) {
         capacity = capacity ? capacity * 2 : 1024;
-        steps = realloc(steps, capacity * sizeof *steps);
-        if (!steps)
+        entries = realloc(entries, capacity * sizeof *entries);
+        if (!entries)
             abort();
     }
-    steps[count] = (struct step){.thread = (uint8_t)thread};
-    return &steps[count++];
+    entries[count] = (struct entry){.thread = (uint8_t)thread};
+    return &entries[count++];
 }
 
 void trace_step(unsigned thread, const char *where, const void *address, size_t size,
                 uint64_t value)
 {
-    struct step *step;
+    struct entry *entry;
 
     if (!on)
         return;
-    step = add(thread);
-    step->where = where;
-    step->address = address;
-    step->size = (uint8_t)size;
-    step->value = value;
+    entry = add(thread);
+    entry->where = where;
+    entry->address = address;
+    entry->size = (uint8_t)size;
+    entry->value = value;
 }
 
 void trace_note(unsigned thread, const char *format, ...)
@@ -84,18 +84,18 @@ void trace_note(unsigned thread, const char *format, ...)
     add(thread)->note = strdup(text);
 }
 
-static void print_step(const struct step *step)
+static void print_entry(const struct entry *entry)
 {
-    if (step->thread == CLOCK_MAIN)
+    if (entry->thread == CLOCK_MAIN)
         printf("  main ");
     else
-        printf("  T%-3u ", step->thread);
-    if (step->note)
-        printf("    %s\n", step->note);
-    else if (step->address)
-        printf("%s = 0x%" PRIx64 "   [%p]\n", step->where, step->value, step->address);
+        printf("  T%-3u ", entry->thread);
+    if (entry->note)
+        printf("    %s\n", entry->note);
+    else if (entry->address)
+        printf("%s = 0x%" PRIx64 "   [%p]\n", entry->where, entry->value, entry->address);
     else
-        printf("%s\n", step->where);
+        printf("%s\n", entry->where);
 }
 
 void trace_print(unsigned per_thread)
@@ -103,12 +103,12 @@ void trace_print(unsigned per_thread)
     unsigned of_thread[CLOCKS] = {0}, left_out = 0;
 
     for (size_t i = 0; i < count; i++)
-        of_thread[steps[i].thread]++;
+        of_thread[entries[i].thread]++;
     for (size_t i = 0; i < count; i++) {
-        if (of_thread[steps[i].thread]-- > per_thread)
+        if (of_thread[entries[i].thread]-- > per_thread)
             left_out++;
         else
-            print_step(&steps[i]);
+            print_entry(&entries[i]);
     }
     if (left_out)
         printf("  (%u earlier steps left out; --replay prints all)\n", left_out);

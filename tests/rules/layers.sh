@@ -190,7 +190,9 @@ rule_programs()
     includes | while read -r file line kind name; do
         [[ $file == apps/* || $file == bench/* ]] || continue
         directory=${file%%/*}
-        [[ $kind == '<' || -e $directory/$name ]] \
+        [[ $kind == '<' || -e $directory/$name ]] && continue
+        # The regression gate counts internal paths too, as unit tests look at internal headers.
+        [[ $file == bench/gate/* && (-e bench/gate/$name || -e sched/$name || -e io/$name) ]] \
             || violation "$file:$line" "$directory sees only <sley/...>, not \"$name\""
     done
 }

@@ -88,9 +88,12 @@ static void verify_ran(void)
     model_assert(ran == expected, "%u tasks ran instead of %u", ran, expected);
 }
 
-MODEL(runtime_run, .about = "sley_run: start, spawn, join, stop", .threads = 1, .setup = setup,
+MODEL(runtime_life, .about = "sley_run: start, spawn, join, stop", .threads = 1, .setup = setup,
+      .body = {run}, .verify = verify_ran, .argument = &(const unsigned){1}, .random_only = true,
+      .max_steps = 40000, .step = 20);
+MODEL(runtime_run, .about = "... with one preemption anywhere", .threads = 1, .setup = setup,
       .body = {run}, .verify = verify_ran, .argument = &(const unsigned){1}, .bound = 1,
-      .every_switch_costs = true, .max_steps = 20000);
+      .stale = MODEL_NONE, .every_switch_costs = true, .max_steps = 20000);
 
 /* --- at rest -------------------------------------------------------------------------------- */
 

@@ -1,0 +1,3 @@
+module sley/bench/peers/go
+
+go 1.19

@@ -1,0 +1,528 @@
+#!/usr/bin/env python3
+"""mutants.py: explores all models, then shows that they would notice if the source were weaker.
+
+A model that passes proves something only if it would fail without what it is about. So each memory
+order in the modelled source is weakened by one step, each fence removed, each second look and each
+state that somebody thought necessary dropped, one at a time; some model must then fail. A mutant
+that survives is either one that cannot change anything, and then mutants.equivalent says why, or
+it is a hole in the models, and this script fails.
+
+Two kinds of mutants:
+  orders  found by themselves: every operation of atomic.h that stands in the compiled source. They
+          are weakened while the model runs (mutants/weaken.c), so they need no compilation. The
+          first exploration notes which model reaches which operation; only those are asked.
+  edits   written down in mutants.list: a piece of text in a file, and what stands there instead.
+          The file is replaced in a tree of links and what depends on it is compiled again.
+
+A mutant has a name that outlives the moving of lines: file, function, operation, which of several
+equal ones, and what it becomes; or "edit" and the name in mutants.list.
+
+  mutants.equivalent  names with reasons. One that is killed after all, or that names nothing, is a
+                      failure. These are explored up to a limit only (EQUIVALENT_LIMIT), each time.
+  mutants.killed      names with the model that killed them, asked first: it saves most of the time.
+                      Written by --update; where it is wrong, only time is lost. A killer with
+                      options behind it is one that needs more than the usual bound.
+
+Results are kept in OUT/cache while the mutated file, the engine and the models asked stay the same.
+
+  mutants.py check [OUT]   all models at bound 2, then all mutants
+  mutants.py stress [OUT]  all models at bound 3, then ten million random schedules
+  mutants.py list [OUT]    the names of all mutants
+"""
+import argparse
+import collections
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+SOURCE = HERE.parent.parent
+
+BOUND = 2
+BUDGET = 60  # seconds that all models may take at that bound
+EQUIVALENT_LIMIT = 20000  # executions of an exploration, where no failure is expected
+STRESS_SCHEDULES = 10_000_000
+STRESS_SECONDS = 120  # of one exploration at bound 3
+RUN_TIMEOUT = 900  # of one run of the checker: it hangs
+
+# What an operation becomes, by the end of its name.
+WEAKER = {"acquire": ["relaxed"], "release": ["relaxed"], "acq_rel": ["acquire", "release"],
+          "seq_cst": ["acq_rel"], "relaxed": []}
+FENCES = {"fence_light": ["nothing"], "fence_heavy": ["seq_cst", "nothing"]}
+CALLS = ["model_load", "model_store", "model_modify", "model_cas", "model_fence",
+         "model_fence_light", "model_fence_heavy"]
+
+Mutant = collections.namedtuple("Mutant", "name file where to old new")
+Result = collections.namedtuple("Result", "state killer detail")  # killed, survived, unreached, broken
+
+
+class Broken(Exception):
+    """The checker or the compiler failed, or a list is wrong: nothing can be said."""
+
+
+def read(path):
+    return path.read_text(encoding="utf-8")
+
+
+# --- the source ------------------------------------------------------------------------------
+
+HEAD = re.compile(r"^[A-Za-z_][^;={]*?\b(\w+)\((?!\()")
+
+
+def function_at(lines, number):
+    """The name of the function that line `number` (from 1) stands in."""
+    for line in reversed(lines[:number]):
+        match = HEAD.match(line)
+        if match and not line.rstrip().endswith(";"):
+            return match.group(1)
+    return "(file)"
+
+
+def bodies(text):
+    """Function names of a file with the text that belongs to them."""
+    found, name = {}, None
+    for line in text.split("\n"):
+        match = HEAD.match(line)
+        if match:
+            name = match.group(1)
+        if name:
+            found[name] = found.get(name, "") + line + "\n"
+    return found
+
+
+def compiled_sources():
+    """What build.sh compiles against the engine, and the engine itself."""
+    engine = sorted(p for p in [*HERE.glob("*.c"), *HERE.glob("*.S")] if p.name != "litmus.c")
+    names = [line for line in read(HERE / "sources.txt").split("\n") if line and line[0] != "#"]
+    sources = [SOURCE / name if "/" in name else SOURCE / "sched" / name for name in names]
+    return engine, sources + [HERE / "litmus.c"] + sorted((HERE / "models").glob("*.c"))
+
+
+def object_name(path):
+    return str(path.relative_to(SOURCE)).replace("/", "_") + ".o"
+
+
+def digest(*paths):
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+# --- building --------------------------------------------------------------------------------
+
+class Program:
+    """The model checker in OUT/base, with weaken.c in it."""
+
+    def __init__(self, out, jobs):
+        self.out, self.base = out, out / "base"
+        self.base.mkdir(parents=True, exist_ok=True)
+        command([HERE / "build.sh", SOURCE, self.base])
+        stamp = read(self.base / "flags").split()
+        self.cc, self.flags = stamp[0], stamp[1:]
+        self.engine, self.sources = compiled_sources()
+        self.objects = {p: self.base / object_name(p) for p in self.engine + self.sources}
+        weaken = self.base / "weaken.o"
+        command([self.cc, "-O2", "-std=gnu17", "-Wall", "-Wextra", "-DSLEY_MODEL", f"-I{HERE}",
+                 f"-I{SOURCE}/sched", f"-I{SOURCE}/sched/include", "-c", "-o", weaken,
+                 HERE / "mutants" / "weaken.c"])
+        self.weakened = self.base / "weakened"
+        command([self.cc, "-no-pie", "-o", self.weakened, *self.objects.values(), weaken]
+                + [f"-Wl,--wrap={call}" for call in CALLS])
+        self.slots = queue.Queue()
+        for slot in range(jobs):
+            self.slots.put(self.make_slot(slot))
+
+    def make_slot(self, number):
+        """A tree of links, in which one file at a time is another."""
+        slot = self.out / f"slot{number}"
+        command(["rm", "-rf", slot])
+        for directory in ("sched", "io", "tests/model"):
+            (slot / "src" / directory).parent.mkdir(parents=True, exist_ok=True)
+            command(["cp", "-rs", SOURCE / directory, slot / "src" / directory])
+        return slot
+
+    def dependents(self, mutant):
+        """The files that must be compiled again: those that mention the changed function, or one
+        in a header that does, and so on."""
+        path = SOURCE / mutant.file
+        if path.suffix == ".c":
+            return [path]
+        text = read(path)
+        changed = {function_at(text.split("\n"), text[:mutant.where].count("\n") + 1)}
+        headers = [bodies(read(p)) for p in (SOURCE / "sched").glob("*.h")]
+        while True:
+            word = re.compile(r"\b(" + "|".join(changed) + r")\b")
+            more = {n for h in headers for n, body in h.items() if word.search(body)} - changed
+            if not more:
+                return [p for p in self.sources if word.search(read(p))]
+            changed |= more
+
+    def edited(self, mutant, slot):
+        """Builds the program with an edit in it."""
+        target = slot / "src" / mutant.file
+        text = read(SOURCE / mutant.file)
+        target.unlink()
+        target.write_text(text[:mutant.where] + mutant.new + text[mutant.where + len(mutant.old):])
+        flags = [f.replace(str(SOURCE), str(slot / "src")) for f in self.flags]
+        objects = dict(self.objects)
+        try:
+            for path in self.dependents(mutant):
+                objects[path] = slot / object_name(path)
+                command([self.cc, *flags, "-w", "-c", "-o", objects[path],
+                         slot / "src" / path.relative_to(SOURCE)])
+            command([self.cc, "-no-pie", "-o", slot / "model", *objects.values()])
+        finally:
+            target.unlink()
+            target.symlink_to(SOURCE / mutant.file)
+        return slot / "model"
+
+
+def command(arguments):
+    done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Broken(f"{arguments[0]} failed:\n{done.stderr[-3000:]}")
+
+
+def explore(program, arguments, **environment):
+    """One run of the checker: its exit code and what it printed."""
+    try:
+        done = subprocess.run([str(program), *arguments], env={**os.environ, **environment},
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace", timeout=RUN_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise Broken(f"{' '.join(arguments)} took more than {RUN_TIMEOUT} s") from None
+    if done.returncode not in (0, 1):
+        raise Broken(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-2000:]}")
+    return done.returncode, done.stdout
+
+
+# --- the models ------------------------------------------------------------------------------
+
+def names_of_models(program):
+    lines = explore(program.weakened, ["--list", "--skip", "litmus"])[1].split("\n")
+    return [line.split()[0] for line in lines if line]
+
+
+def only(name, names):
+    """The options for one model alone: --model takes the beginnings of names."""
+    others = [n for n in names if n.startswith(name) and n != name]
+    return ["--model", name] + [x for n in others for x in ("--skip", n)]
+
+
+class Models:
+    def __init__(self):
+        self.executions = {}  # by model
+        self.reached = collections.defaultdict(set)  # models by operation
+        self.bad = set()
+
+    def explore_all(self, program, pool, options):
+        names = names_of_models(program)
+        self.executions = dict.fromkeys(names, 0)
+        jobs = [pool.submit(self.explore_one, program, name, names, options) for name in names]
+        litmus = pool.submit(explore, program.weakened, ["--model", "litmus", *options])
+        for job in jobs:
+            job.result()
+        status, text = litmus.result()
+        if status != 0:
+            print(text)
+            self.bad.add("litmus")
+        print("litmus: " + text.strip().split("\n")[-1].replace("models", "programs"))
+
+    def explore_one(self, program, name, names, options):
+        note = program.out / f"reached.{name}"
+        status, text = explore(program.weakened, only(name, names) + options,
+                               MODEL_REACHED=str(note))
+        lines = text.strip().split("\n")
+        print("\n".join(lines[:-1]), flush=True)
+        self.executions[name] = int(re.search(r"(\d+) executions$", lines[-1]).group(1))
+        if status != 0:
+            self.bad.add(name)
+        for line in read(note).strip().split("\n"):
+            if "\t" in line:
+                self.reached[line.split("\t")[1]].add(name)
+        note.unlink()
+
+    def good(self, names):
+        """Those that can judge a mutant, cheapest first."""
+        return sorted(set(names) - self.bad, key=lambda n: (self.executions[n], n))
+
+    @staticmethod
+    def file_of(model):
+        """A model's name begins with the name of its file."""
+        stems = [p.stem for p in (HERE / "models").glob("*.c") if model.startswith(p.stem)]
+        if not stems:
+            raise Broken(f"the model {model} is not named after its file")
+        return HERE / "models" / (max(stems, key=len) + ".c")
+
+
+# --- the mutants -----------------------------------------------------------------------------
+
+OPERATION = re.compile(rb"(?<![\x20-\x7e])((?:sched|io|tests/model/platform_model)[\w/]*\.[ch]):(\d+): "
+                       rb"((load|store|exchange|cas|fetch|fence)_([a-z_]+)\([^\0]*)(?=\0)")
+
+
+def mutants_of_orders(program):
+    """Every operation in the program that was linked, weakened."""
+    seen, text = {}, program.weakened.read_bytes()
+    for file, line, operation, kind, rest in OPERATION.findall(text):
+        seen[(file.decode(), int(line), operation.decode())] = (kind + b"_" + rest).decode()
+    counts, mutants = collections.Counter(), []
+    for (file, line, operation), name in sorted(seen.items()):
+        order = next(o for o in sorted(WEAKER, key=len, reverse=True) if name.endswith(o)) \
+            if name not in FENCES else None
+        weaker = FENCES[name] if name in FENCES else WEAKER[order]
+        if name.startswith("fence") and name not in FENCES:
+            weaker = ["nothing"]
+        key = f"{file} {function_at(read(SOURCE / file).split(chr(10)), line)} {operation}"
+        counts[key] += 1
+        if counts[key] > 1:
+            key += f" #{counts[key]}"
+        where = f"{file}:{line}: {operation}"
+        mutants += [Mutant(f"{key} -> {to}", file, where, to, None, None) for to in weaker]
+    return mutants
+
+
+def paragraphs(path):
+    """Blocks of lines, separated by empty ones; # begins a comment line."""
+    if not path.exists():
+        return []
+    text = "\n".join(line for line in read(path).split("\n") if not line.startswith("#"))
+    return [block.split("\n") for block in re.split(r"\n\s*\n", text.strip("\n")) if block.strip()]
+
+
+def mutants_of_list():
+    return [edit(block) for block in paragraphs(HERE / "mutants.list")]
+
+
+def edit(block):
+    """A block: "NAME FILE [FUNCTION]", lines of old text with "-", of new text with "+"."""
+    name, file, *function = block[0].split()
+    old = [line[1:].strip() for line in block if line.startswith("-")]
+    new = [line[1:].strip() for line in block if line.startswith("+")]
+    text = read(SOURCE / file)
+    found = list(re.finditer(r"\s*\n\s*".join(re.escape(line) for line in old), text))
+    if function:
+        lines = text.split("\n")
+        found = [m for m in found
+                 if function_at(lines, text[:m.start()].count("\n") + 1) == function[0]]
+    if len(found) != 1 or not old:
+        raise Broken(f"mutants.list: {name}: its text is {len(found)} times in {file}")
+    return Mutant(f"edit {name}", file, found[0].start(), None, found[0].group(), "\n".join(new))
+
+
+def read_equivalent():
+    """Reasons by name."""
+    return {block[0]: " ".join(line.strip() for line in block[1:])
+            for block in paragraphs(HERE / "mutants.equivalent")}
+
+
+def read_killed():
+    """Killers, with their options, by name."""
+    lines = [line for block in paragraphs(HERE / "mutants.killed") for line in block]
+    return dict(line.split(" | ") for line in lines)
+
+
+# --- killing ---------------------------------------------------------------------------------
+
+class Hunt:
+    def __init__(self, program, models, settings):
+        self.program, self.models, self.settings = program, models, settings
+        self.names = list(models.executions)
+        self.equivalent, self.killed = read_equivalent(), read_killed()
+        self.lock = threading.Lock()
+        self.cache_file = program.out / "cache"
+        self.cache = json.loads(read(self.cache_file)) if self.cache_file.exists() else {}
+        headers = sorted(HERE.glob("*.h")) + sorted((HERE / "models").glob("*.h"))
+        self.engine = digest(*program.engine, *headers, HERE / "mutants" / "weaken.c")
+        self.all_models = digest(*sorted((HERE / "models").glob("*.c")))
+
+    def state_of_world(self, mutant, killer):
+        """What a result depends on. Who was killed by one model does not depend on the others."""
+        models = digest(self.models.file_of(killer.split()[0])) if killer else self.all_models
+        return digest(SOURCE / mutant.file) + self.engine + models
+
+    def cached(self, mutant):
+        with self.lock:
+            entry = self.cache.get(f"{mutant.name} {mutant.new}")
+        if not entry or self.settings.fresh:
+            return None
+        result = Result(*entry["result"])
+        try:
+            good = entry["world"] == self.state_of_world(mutant, result.killer)
+        except Broken:
+            return None  # the killer is gone
+        return result if good else None
+
+    def keep(self, mutant, result):
+        if result.state == "broken":
+            return
+        entry = {"result": result, "world": self.state_of_world(mutant, result.killer)}
+        with self.lock:
+            self.cache[f"{mutant.name} {mutant.new}"] = entry
+
+    def candidates(self, mutant):
+        """Models with options: the known killer, then all that come into question."""
+        names = self.models.reached[mutant.where] if mutant.to else self.names
+        limit = ["--max-executions", str(EQUIVALENT_LIMIT)] \
+            if mutant.name in self.equivalent else []
+        tries = [[name, *limit] for name in self.models.good(names)]
+        known = self.killed.get(mutant.name, "").split()
+        if known and known[0] in self.models.good(self.names):
+            tries = [known] + [t for t in tries if t != known]
+        return tries
+
+    def ask(self, mutant, program):
+        environment = {"MODEL_WEAKEN": mutant.where, "MODEL_WEAKEN_TO": mutant.to} \
+            if mutant.to else {}
+        candidates = self.candidates(mutant)
+        for name, *options in candidates:
+            bound = [] if "--bound" in options else ["--bound", str(BOUND)]
+            status, text = explore(program, only(name, self.names) + bound + options,
+                                   **environment)
+            if status == 1:
+                return Result("killed", " ".join([name, *options]).replace(
+                    f" --max-executions {EQUIVALENT_LIMIT}", ""), text)
+        if not candidates:
+            return Result("unreached", "", "")
+        return Result("survived", "", " ".join(c[0] for c in candidates))
+
+    def hunt(self, mutant):
+        result = self.cached(mutant)
+        if result:
+            return mutant, result, 0.0
+        begin, slot = time.monotonic(), None
+        try:
+            if mutant.to:
+                result = self.ask(mutant, self.program.weakened)
+            else:
+                slot = self.program.slots.get()
+                result = self.ask(mutant, self.program.edited(mutant, slot))
+        except Broken as broken:
+            result = Result("broken", "", str(broken))
+        finally:
+            if slot:
+                self.program.slots.put(slot)
+        self.keep(mutant, result)
+        return mutant, result, time.monotonic() - begin
+
+    def save(self):
+        self.cache_file.write_text(json.dumps(self.cache))
+
+
+def verdict(mutant, result, equivalent):
+    """What is wrong with it, or None."""
+    if result.state == "broken":
+        return f"broken: {mutant.name}: {result.detail}"
+    if mutant.name in equivalent:
+        if result.state == "killed":
+            return f"listed as equivalent, but killed by {result.killer}: {mutant.name}"
+        return None if equivalent[mutant.name] else f"equivalent without a reason: {mutant.name}"
+    if result.state == "unreached":
+        return f"not reached by any model: {mutant.name}"
+    if result.state == "survived":
+        return f"survived {result.detail}: {mutant.name}"
+    return None
+
+
+def write_killed(results, killed):
+    killed = dict(killed)
+    for mutant, result, _ in results:
+        killed.pop(mutant.name, None)
+        if result.state == "killed":
+            killed[mutant.name] = result.killer
+    lines = [f"{name} | {killer}\n" for name, killer in sorted(killed.items())]
+    (HERE / "mutants.killed").write_text(
+        "# Which model kills which mutant. Written by mutants.py --update.\n\n" + "".join(lines))
+
+
+def wanted(mutants, settings):
+    parts = settings.only or [""]
+    return [m for m in mutants if any(part in m.name for part in parts)]
+
+
+def check(program, pool, settings):
+    models = Models()
+    begin = time.monotonic()
+    models.explore_all(program, pool, ["--bound", str(BOUND)])
+    seconds = time.monotonic() - begin
+    print(f"all models took {seconds:.0f} s at bound {BOUND}")
+    problems = [f"the model {name} fails without a mutant" for name in sorted(models.bad)]
+    mutants = mutants_of_orders(program) + mutants_of_list()
+    chosen = wanted(mutants, settings)
+    hunt = Hunt(program, models, settings)
+    names = {m.name for m in mutants}
+    problems += [f"listed as equivalent, but there is no such mutant: {name}"
+                 for name in hunt.equivalent if name not in names]
+    results = []
+    for mutant, result, seconds in pool.map(hunt.hunt, chosen):
+        results.append((mutant, result, seconds))
+        problem = verdict(mutant, result, hunt.equivalent)
+        if problem:
+            problems.append(problem)
+        if problem or settings.verbose:
+            print(problem or f"{result.state}: {mutant.name} | {result.killer}",
+                  f"({seconds:.1f} s)", flush=True)
+    hunt.save()
+    if settings.update:
+        write_killed(results, hunt.killed)
+    print(f"everything took {time.monotonic() - begin:.0f} s")
+    for problem in problems:
+        print(f"problem: {problem}")
+    killed = sum(r.state == "killed" and m.name not in hunt.equivalent for m, r, _ in results)
+    equivalent = sum(m.name in hunt.equivalent and r.state in ("survived", "unreached")
+                     for m, r, _ in results)
+    print(f"{len(models.executions)} models, {sum(models.executions.values())} executions, "
+          f"{killed} of {len(chosen)} mutants killed, {equivalent} equivalent")
+    return 1 if problems else 0
+
+
+def stress(program, pool, settings):
+    models = Models()
+    models.explore_all(program, pool, ["--bound", "3", "--seconds", str(settings.seconds)])
+    each = -(-settings.schedules // len(models.executions))
+    executions = sum(models.executions.values())
+    models.explore_all(program, pool, ["--random", str(each)])
+    executions += sum(models.executions.values())
+    print(f"{len(models.executions)} models, {executions} executions, {len(models.bad)} failed")
+    return 1 if models.bad else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description="all models, and all mutants of what they model")
+    parser.add_argument("task", choices=["check", "stress", "list"])
+    parser.add_argument("out", nargs="?", type=pathlib.Path, default=SOURCE / "build" / "mutants")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--only", action="append", metavar="TEXT",
+                        help="only mutants with this in their names")
+    parser.add_argument("--verbose", action="store_true", help="a line per mutant")
+    parser.add_argument("--fresh", action="store_true", help="without results that were kept")
+    parser.add_argument("--update", action="store_true", help="writes mutants.killed")
+    parser.add_argument("--seconds", type=int, default=STRESS_SECONDS,
+                        help="stress: of one exploration at bound 3")
+    parser.add_argument("--schedules", type=int, default=STRESS_SCHEDULES,
+                        help="stress: random ones, over all models")
+    settings = parser.parse_args()
+    try:
+        program = Program(settings.out.resolve(), settings.jobs)
+        with concurrent.futures.ThreadPoolExecutor(settings.jobs) as pool:
+            if settings.task == "list":
+                for mutant in mutants_of_orders(program) + mutants_of_list():
+                    print(mutant.name)
+                return 0
+            return (check if settings.task == "check" else stress)(program, pool, settings)
+    except Broken as broken:
+        print(f"mutants.py: {broken}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
