@@ -35,7 +35,7 @@
 #define WAITING ((uint32_t)2)
 #define WAKING  ((uint32_t)4)
 
-#ifdef SLEY_HOSTILE
+#if defined(SLEY_HOSTILE) || defined(SLEY_MODEL)
 #define SPINS 1
 #else
 #define SPINS 100 /* about 3 us of looking: a tenth of what a wake-up costs */
