@@ -17,6 +17,7 @@ _Static_assert(sizeof(struct sley__lock) == sizeof(uint32_t), "see sley__waiters
 static void begin_foreign(struct sley__waiter *waiter)
 {
     waiter->waker.task = NULL;
+    waiter->futex = &waiter->woken;
     store_relaxed(&waiter->woken, 0);
 }
 
@@ -48,23 +49,33 @@ void sley__waiter_abandon(struct sley__waiter *waiter)
         sley__wait_abandon(NULL);
 }
 
-int sley__waiter_park(struct sley__waiter *waiter)
+int sley__waiter_park_until(struct sley__waiter *waiter, int64_t deadline)
 {
     if (waiter->waker.task)
-        return waiter->shielded ? sley__wait_park_shielded() : sley__wait_park(SLEY_FOREVER);
-    while (!load_acquire(&waiter->woken)) /* partner: release in sley__waiter_wake */
-        sley__futex_wait(&waiter->woken, 0, SLEY_FOREVER);
+        return waiter->shielded ? sley__wait_park_shielded() : sley__wait_park(deadline);
+    while (!load_acquire(waiter->futex)) { /* partner: release in sley__waiter_wake */
+        if (deadline != SLEY_FOREVER && sley__clock_now() >= deadline)
+            return SLEY_ETIMEDOUT;
+        sley__futex_wait(waiter->futex, 0, deadline);
+    }
     return 0;
+}
+
+int sley__waiter_park(struct sley__waiter *waiter)
+{
+    return sley__waiter_park_until(waiter, SLEY_FOREVER);
 }
 
 void sley__waiter_wake(struct sley__waiter *waiter)
 {
+    atomic(uint32_t) *futex = waiter->futex;
+
     if (waiter->waker.task) {
         sley__wake(waiter->waker, 0);
         return;
     }
-    store_release(&waiter->woken, 1); /* what was granted. Partner: acquire in park */
-    sley__futex_wake(&waiter->woken, 1);
+    store_release(futex, 1); /* what was granted. Partner: acquire in park */
+    sley__futex_wake(futex, 1);
 }
 
 int sley__waiters_wait(struct sley__waiters *waiters, struct sley__waiter *waiter)

@@ -38,6 +38,7 @@ struct sley__waiter {
     bool shielded;                        /* neither cancel nor deadline end the wait */
     unsigned kind;                        /* the object's own use */
     atomic(uint32_t) woken;               /* futex of a foreign thread */
+    atomic(uint32_t) * futex;             /* the word it sleeps on: mostly its own `woken` */
 };
 
 /* Starts a wait of the caller, which may be a foreign thread. 0, SLEY_ECANCELED or SLEY_ETIMEDOUT:
@@ -50,8 +51,9 @@ void sley__waiter_begin_shielded(struct sley__waiter *waiter, const char *what);
 /* Ends it without parking: nobody has been given the waiter. */
 void sley__waiter_abandon(struct sley__waiter *waiter);
 
-/* Parks, or blocks the thread, until sley__waiter_wake: 0. SLEY_ECANCELED, SLEY_ETIMEDOUT. The one
- * who began. */
+/* Parks, or blocks the thread, until sley__waiter_wake: 0; SLEY_ECANCELED, SLEY_ETIMEDOUT, the
+ * latter also at `deadline` (absolute ns). The one who began. */
+int sley__waiter_park_until(struct sley__waiter *waiter, int64_t deadline);
 int sley__waiter_park(struct sley__waiter *waiter);
 
 /* Wakes a waiter that the caller has taken out of its list. Any thread; the list's lock may be

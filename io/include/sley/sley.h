@@ -5,6 +5,7 @@
 #define SLEY_SLEY_H
 
 #include <sley/blocking.h>
+#include <sley/chan.h>
 #include <sley/error.h>
 #include <sley/http.h>
 #include <sley/httpd.h>
