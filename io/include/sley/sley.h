@@ -7,6 +7,7 @@
 #include <sley/blocking.h>
 #include <sley/chan.h>
 #include <sley/error.h>
+#include <sley/future.h>
 #include <sley/http.h>
 #include <sley/httpd.h>
 #include <sley/park.h>
