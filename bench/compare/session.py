@@ -9,9 +9,9 @@ Failures. A program that crashes, hangs, prints garbage or finds a wrong result 
 with the figures it had: a program that fails once in six runs does not do the work. That is one
 line; the others go on. A program that says that it does not offer the row is not a failure.
 
-Time. --quick promises an end. A row may take ROW_LIMIT; when the first round shows that not all fits,
-the quick programs get all their rounds and the slowest get fewer, and it is said. Without --quick
-nothing is ever cut.
+Time. --quick promises an end. A row may take ROW_LIMIT; when the first round shows that not all
+fits, the quick programs get all their rounds and the slowest get fewer, and it is said. Without
+--quick nothing is ever cut.
 """
 import time
 from dataclasses import dataclass, field
@@ -141,6 +141,7 @@ class Session:
 
     def drop(self, tally, bench, workers, text, failure=True):
         tally.out = True
+        text = text.removeprefix(f"{tally.program.name}: ").removeprefix(f"{bench}: ")
         line = f"{tally.program.name}: {bench}, {plural(workers, 'worker')}: {text}"
         (self.failures if failure else self.notes).append(line)
         if failure:

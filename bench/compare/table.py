@@ -36,8 +36,9 @@ def cells(result):
 
 
 def line(texts):
-    return "  ".join(texts[name].ljust(WIDTH[name]) if name in LEFT else texts[name].rjust(WIDTH[name])
-                     for name in HEAD).rstrip()
+    padded = (texts[name].ljust(WIDTH[name]) if name in LEFT else texts[name].rjust(WIDTH[name])
+              for name in HEAD)
+    return "  ".join(padded).rstrip()
 
 
 def header():

@@ -72,7 +72,8 @@ class Failures(unittest.TestCase):
         self.assertEqual(made.failures, ["bad: switch, 1 worker: exit status 1"])
 
     def test_a_refusal_is_no_failure(self):
-        made = self.with_peer(lambda call, workers: process.Run(problem="has no yield", refused=True))
+        refusal = process.Run(problem="bad: switch: has no yield", refused=True)
+        made = self.with_peer(lambda call, workers: refusal)
         self.assertEqual((made.failures, made.notes), ([], ["bad: switch, 1 worker: has no yield"]))
 
     def test_without_sley_there_is_no_ratio(self):
