@@ -82,6 +82,7 @@ static void *driver_sp;
 
 static struct subject subject;
 static unsigned long steps, max_steps, fingerprint, executions;
+static unsigned conditions; /* how many threads wait for one */
 static int64_t now;
 static uint64_t random_state;
 static bool used_fences, failed, redundant;
@@ -318,6 +319,8 @@ static int64_t next_deadline(void)
 
 static void check_conditions(void)
 {
+    if (!conditions)
+        return;
     for (unsigned t = 0; t < thread_count; t++) {
         struct thread *thread = &threads[t];
         bool (*condition)(void *) = (bool (*)(void *))thread->object;
@@ -421,6 +424,15 @@ static _Noreturn void abandon(void)
     leave();
 }
 
+/* The common case: the running thread can, and nobody may come between. */
+static bool must_go_on(void)
+{
+    const struct thread *me = &threads[current];
+
+    return current != CLOCK_MAIN && me->state == READY && !me->relaxing && !me->sleeping &&
+           explore_is_spent();
+}
+
 /* Decides who goes on and lets it. Returns when the running thread does. */
 static void schedule(void)
 {
@@ -430,6 +442,8 @@ static void schedule(void)
         unsigned n, chosen;
 
         check_conditions();
+        if (must_go_on())
+            return;
         while ((n = list_options(options)) == 0) {
             if (anybody_sleeps())
                 abandon();
@@ -567,7 +581,9 @@ void engine_wait_until(bool (*condition)(void *arg), void *arg)
     engine_point("model_wait_until", STEP_ANY, NULL);
     if (!condition(arg)) {
         me->condition_arg = arg;
+        conditions++;
         engine_block(BLOCK_CONDITION, (const void *)condition, INT64_MAX);
+        conditions--;
     }
     memory_relax(current);
     engine_stepped("model_wait_until", NULL, 0, 0, false);
@@ -668,6 +684,7 @@ enum verdict engine_run(const struct subject *of)
         find_tls();
     subject = *of;
     thread_count = 0;
+    conditions = 0;
     watching = engine_checks_plain = false;
     steps = 0;
     executions++;

@@ -168,6 +168,11 @@ unsigned explore_schedule(struct way *options, unsigned count)
     return choice;
 }
 
+bool explore_is_spent(void)
+{
+    return preemptions >= limits.preemptions;
+}
+
 bool explore_reduces(void)
 {
     return strategy == STRATEGY_BOUND && !limits.unreduced;

@@ -56,6 +56,9 @@ struct way {
 /* One of the ways; the free ones come first. */
 unsigned explore_schedule(struct way *ways, unsigned count);
 
+/* Whether no option that costs a preemption will be taken any more. */
+bool explore_is_spent(void);
+
 /* Whether redundant executions are to be left out. */
 bool explore_reduces(void);
 
