@@ -17,7 +17,7 @@ STYLE = """
 @media(prefers-color-scheme:dark){:root{--ink:#e4e6e8;--soft:#9ca3ab;--paper:#16181a;--rule:#34393e;
 --ahead:64,170,104;--behind:225,86,66;--sley:#ff8a4c;--warn:#42351a}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:62rem;padding:2rem 1.2rem 4rem;background:var(--paper);
+body{margin:0 auto;max-width:64rem;padding:2rem 1.2rem 4rem;background:var(--paper);
 color:var(--ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI","Liberation Sans",Arial,sans-serif}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .3rem}
@@ -34,7 +34,8 @@ th{color:var(--soft);font-weight:600}
 th.l,td.l{text-align:left}
 td.t{text-align:left;white-space:normal;min-width:12rem}
 tr.sley td{color:var(--sley);font-weight:600}
-.glance td.r{min-width:4.2rem}
+.glance th,.glance td{padding:.22rem .5rem}
+.glance td.r{min-width:3.8rem}
 details{margin:.3rem 0 1rem}
 summary{cursor:pointer;color:var(--soft);font-size:.9rem}
 svg{width:100%;min-width:36rem;max-width:50rem;height:auto;display:block;font-family:inherit}
@@ -168,6 +169,7 @@ def figures(results):
     names = ("metric", "workers", "peer", "median", "min", "max", "unit", "ratio", "runs", "cpus",
              "others")
     left = {"metric", "peer", "unit"}
+    compared = len({result.peer for result in results}) > 1
     body = ""
     for workers in unique(r.workers for r in results):
         for result in table.ranked([r for r in results if r.workers == workers]):
@@ -175,7 +177,7 @@ def figures(results):
             shade = {"ratio": "" if result.peer == "sley" else tint(result.ratio)}
             body += row([cell("td", text(texts[name]), "l" if name in left else "",
                               shade.get(name, "")) for name in names],
-                        "sley" if result.peer == "sley" else "")
+                        "sley" if result.peer == "sley" and compared else "")
     return wide([cell("th", name, "l" if name in left else "") for name in names], body)
 
 
@@ -221,7 +223,8 @@ def partakers(page):
 
 def lists(page):
     out = ""
-    for title, lines in (("What failed", page.failures), ("What was left out", page.notes)):
+    for title, lines in (("What failed", page.failures),
+                         ("What was left out", table.gather(page.notes))):
         if lines:
             items = "".join(f"<li>{text(line)}</li>" for line in lines)
             out += f"<h2>{title}</h2><ul>{items}</ul>"

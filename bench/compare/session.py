@@ -2,8 +2,8 @@
 
 A block is one row with one number of workers. In it all programs run one after the other, round by
 round: what disturbs the machine for a minute disturbs everybody. The first round is discarded; it
-warms the machine and tells how long each program takes. Each round starts with another program, so
-that nobody always runs in the wake of the same neighbour.
+warms the machine and tells how long each program takes. Without --quick each round starts with
+another program, so that nobody is always the first.
 
 Failures. A program that crashes, hangs, prints garbage or finds a wrong result is out of its block,
 with the figures it had: a program that fails once in six runs does not do the work. That is one
@@ -171,7 +171,7 @@ class Session:
         except parse.BadOutput as error:
             self.drop(tally, bench, workers, str(error))
             return
-        tally.cost = max(run.wall, 0.001)
+        tally.cost = max(run.wall, tally.cost, 0.001)
         self.durations.learn(bench, workers, tally.program.name, run.wall)
         if counted:
             tally.add(run, values, metrics)
@@ -183,14 +183,24 @@ class Session:
         for tally in tallies:
             self.tell_run(bench, workers, tally.program, 0)
             self.measure(tally, bench, workers, end, False)
-        given = stats.allot({tally.program.name: tally.cost for tally in tallies if not tally.out},
-                            self.options.rounds, None if end is None else end - self.clock())
         for turn in range(1, self.options.rounds + 1):
-            for tally in tallies[turn % len(tallies):] + tallies[: turn % len(tallies)]:
-                if not tally.out and given[tally.program.name] >= turn:
-                    self.tell_run(bench, workers, tally.program, turn)
-                    self.measure(tally, bench, workers, end, True)
+            reserved = 0.0  # for the later rounds of those that have run in this one
+            for tally in self.order(tallies, turn, end):
+                self.tell_run(bench, workers, tally.program, turn)
+                self.measure(tally, bench, workers, end and end - reserved, True)
+                reserved += tally.cost * (self.options.rounds - turn)
         return self.close_block(bench, workers, tallies)
+
+    def order(self, tallies, turn, end):
+        """Who runs in this round, and in which order. Where time can be short the quick ones go
+        first: a slow one that takes longer than it did must not take their rounds."""
+        if end is None:
+            turned = tallies[turn % len(tallies):] + tallies[: turn % len(tallies)]
+            return [tally for tally in turned if not tally.out]
+        alive = sorted((t for t in tallies if not t.out), key=lambda tally: tally.cost)
+        given = stats.allot({tally.program.name: tally.cost for tally in alive},
+                            self.options.rounds - turn + 1, end - self.clock())
+        return [tally for tally in alive if given[tally.program.name] > 0]
 
     def close_block(self, bench, workers, tallies):
         alive = [tally for tally in tallies if not tally.out]

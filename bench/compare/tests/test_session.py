@@ -102,6 +102,17 @@ class Time(unittest.TestCase):
         self.assertEqual(made.failures, [])
         self.assertLessEqual(took, 80)
 
+    def test_a_slow_one_that_becomes_slower_takes_nobodys_round(self):
+        def slower(call, workers):
+            return quick_switch(5.0 if call == 1 else 25.0)(call, workers)
+        machine = fakes.Machine({"sley-bench": switch_sley([1] * 9), "slow": slower,
+                                 "fast": quick_switch(1.0)})
+        made = make_session(machine, [peer("slow"), sley(), peer("fast")], quick=True, rounds=3,
+                            timeout=30, limit=32)
+        found, _ = run(made)
+        self.assertEqual(len(found["fast", 1].values), 3)
+        self.assertEqual(len(found["sley", 1].values), 3)
+
     def test_it_ends_in_time_whatever_happens(self):
         slow = {f"p{i}": 19.0 for i in range(9)}
         for workers in ((1,), (1, 2)):
