@@ -26,6 +26,7 @@ from rows import row_of
 QUICK_LIMIT = 9 * 60  # seconds for everything; the promise is 10 minutes
 ROW_LIMIT = 105  # for one row; the promise is 2 minutes
 ROW_RESERVE = 10  # what a row leaves for each row after it
+SLACK = 1.5  # no two runs take the same time
 TICKS_ENOUGH = 1.0  # seconds in which /proc/stat, which counts in 10 ms, says who used what
 FIRST_BLOCK = 0.7  # of a row's time: programs with one thread only run in the first block
 
@@ -188,7 +189,7 @@ class Session:
             for tally in self.order(tallies, turn, end):
                 self.tell_run(bench, workers, tally.program, turn)
                 self.measure(tally, bench, workers, end and end - reserved, True)
-                reserved += tally.cost * (self.options.rounds - turn)
+                reserved += SLACK * tally.cost * (self.options.rounds - turn)
         return self.close_block(bench, workers, tallies)
 
     def order(self, tallies, turn, end):
