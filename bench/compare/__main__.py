@@ -48,7 +48,7 @@ def parse_arguments(arguments):
                         "10 minutes, a single row within 2")
     parser.add_argument("--peers", metavar="A,B", help="only these peers; `none`: sley alone")
     parser.add_argument("--timeout", type=seconds, metavar="SECONDS", help="how long one run may "
-                        "take (default 300; with --quick 30)")
+                        "take (default 300; with --quick 20)")
     place = parser.add_argument_group("where things are (./run bench sets these)")
     place.add_argument("--sley-bench", required=True, metavar="PATH")
     place.add_argument("--peers-in", required=True, metavar="DIR")
@@ -110,7 +110,7 @@ def worker_counts():
 def make_options(arguments, benches, started):
     quick = arguments.quick
     options = session.Options(quick=quick, rounds=3 if quick else 5,
-                              timeout=arguments.timeout or (30 if quick else 300))
+                              timeout=arguments.timeout or (20 if quick else 300))
     if quick:
         limit = min(session.QUICK_LIMIT, session.ROW_LIMIT * len(benches))
         options.limit = max(limit - (time.monotonic() - started), limit / 4)  # builds take time too

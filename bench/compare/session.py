@@ -26,6 +26,7 @@ from rows import row_of
 QUICK_LIMIT = 9 * 60  # seconds for everything; the promise is 10 minutes
 ROW_LIMIT = 105  # for one row; the promise is 2 minutes
 ROW_RESERVE = 10  # what a row leaves for each row after it
+DISCARDED = 1 / 3  # of the time that is left in a block: what a discarded run may take
 SLACK = 1.5  # no two runs take the same time
 TICKS_ENOUGH = 1.0  # seconds in which /proc/stat, which counts in 10 ms, says who used what
 FIRST_BLOCK = 0.7  # of a row's time: programs with one thread only run in the first block
@@ -131,11 +132,12 @@ class Session:
         others = sum(1 for name, _ in self.blocks if name == bench) > 1
         return now + (self.row_end - now) * (FIRST_BLOCK if others else 1)
 
-    def patience(self, end):
-        """How long the next run may take; 0 when there is no time for it."""
+    def patience(self, end, counted):
+        """How long the next run may take; 0 when there is no time for it. One that has to be
+        discarded may not take what the others need."""
         if end is None:
             return self.options.timeout
-        left = end - self.clock()
+        left = (end - self.clock()) * (1 if counted else DISCARDED)
         return min(self.options.timeout, left) if left >= 0.5 else 0
 
     # --- one run, one block, all ---------------------------------------------------------------
@@ -150,7 +152,7 @@ class Session:
 
     def measure(self, tally, bench, workers, end, counted):
         """One run of one program; what is wrong with it goes into the lists."""
-        row, quick, patience = row_of(bench), self.options.quick, self.patience(end)
+        row, quick, patience = row_of(bench), self.options.quick, self.patience(end, counted)
         if patience <= 0:
             if not counted:
                 self.drop(tally, bench, workers, "left out, no time for it in --quick", False)
@@ -181,7 +183,7 @@ class Session:
         end = self.share(bench)
         tallies = [Tally(program) for program in self.takers(bench)]
         self.tell_block(bench, workers)
-        for tally in tallies:
+        for tally in self.by_expectation(tallies, bench, workers, end):
             self.tell_run(bench, workers, tally.program, 0)
             self.measure(tally, bench, workers, end, False)
         for turn in range(1, self.options.rounds + 1):
@@ -191,6 +193,13 @@ class Session:
                 self.measure(tally, bench, workers, end and end - reserved, True)
                 reserved += SLACK * tally.cost * (self.options.rounds - turn)
         return self.close_block(bench, workers, tallies)
+
+    def by_expectation(self, tallies, bench, workers, end):
+        """The order of the first round: where time can be short those that were quick before."""
+        if end is None:
+            return tallies
+        return sorted(tallies, key=lambda tally: self.durations.expect(bench, workers,
+                                                                      tally.program.name))
 
     def order(self, tallies, turn, end):
         """Who runs in this round, and in which order. Where time can be short the quick ones go

@@ -113,6 +113,12 @@ class Time(unittest.TestCase):
         self.assertEqual(len(found["fast", 1].values), 3)
         self.assertEqual(len(found["sley", 1].values), 3)
 
+    def test_hangs_leave_time_for_the_others(self):
+        _, found, took = self.quick({"a": 1e9, "b": 1e9, "c": 1e9, "fast": 1.0}, limit=105)
+        self.assertEqual(len(found["fast", 1].values), 3)
+        self.assertEqual(len(found["sley", 1].values), 3)
+        self.assertLessEqual(took, 105)
+
     def test_it_ends_in_time_whatever_happens(self):
         slow = {f"p{i}": 19.0 for i in range(9)}
         for workers in ((1,), (1, 2)):
