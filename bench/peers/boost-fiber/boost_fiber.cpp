@@ -15,12 +15,13 @@
  * takes two mappings per stack and ends at some 32,000 fibers (vm.max_map_count). So a fiber here
  * overruns its stack silently; ours have the work of guarding theirs. They come from malloc
  * (fixedsize_stack, the library's default) with the heap's trimming off, or each free() of the
- * topmost stack would give it back to the system and the next fault it in again; in `spawn` with
- * one worker from pooled_fixedsize_stack, which is faster but knows one thread only.
+ * topmost stack would give it back to the system and the next fault it in again; where one thread
+ * uses the same ones again and again (`spawn` in batches, one worker), from pooled_fixedsize_stack,
+ * which is faster but for one thread only, and touches another page of each stack.
  *
  * A fiber's control block lies on its stack, and the handle keeps both: a stack can be used again
  * only when its fiber has been joined. So in `spawn` all at once all stacks are there at once too,
- * 9 to 12 GiB; where the machine has not that much, the rows with 1,000,000 fibers decline.
+ * some 9 GiB; where the machine has not that much, the rows with 1,000,000 fibers decline.
  *
  * skynet  With one worker by launch::dispatch, which runs the child at once: round_robin is first
  *         in, first out, and with launch::post the whole tree would be there at once (four times as
@@ -55,7 +56,7 @@ namespace
 {
 
 constexpr std::size_t stack_size = 64 * 1024;
-constexpr std::size_t bytes_per_fiber = 12 * 1024; /* that are touched, as measured, with reserve */
+constexpr std::size_t bytes_per_fiber = 11 * 1024; /* that are touched, as measured, with reserve */
 
 enum class idle { spins, sleeps };
 
@@ -96,6 +97,7 @@ void run_switch(const peer_setup *setup)
     on_fibers(setup->workers, idle::spins, [&] {
         fibers::fixedsize_stack stacks(stack_size);
         std::vector<fibers::fiber> yielders;
+        yielders.reserve(count);
         std::int64_t begin = peer_now();
         for (std::int64_t &yields : made)
             yielders.push_back(launch(fibers::launch::post, stacks, [setup, &yields] {
@@ -139,7 +141,7 @@ double spawn(const peer_setup *setup, std::size_t batches, std::size_t batch, st
     peer_need_memory(batch * bytes_per_fiber);
     double ns = 0;
     on_fibers(setup->workers, idle::spins, [&] {
-        if (setup->workers == 1)
+        if (setup->workers == 1 && batches > 1)
             ns = spawn_batches(fibers::pooled_fixedsize_stack(stack_size), batches, batch, sum);
         else
             ns = spawn_batches(fibers::fixedsize_stack(stack_size), batches, batch, sum);

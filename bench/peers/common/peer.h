@@ -24,7 +24,10 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+#define PEER_NORETURN [[noreturn]]
 extern "C" {
+#else
+#define PEER_NORETURN _Noreturn
 #endif
 
 /* What a row is told. The sizes are those of bench/bench_*.c. */
@@ -56,8 +59,8 @@ void peer_check(int64_t value);
 
 /* One line on stderr and the end of the process: with 1, the work failed; with 3, the row cannot be
  * done here. */
-__attribute__((noreturn, format(printf, 1, 2))) void peer_fail(const char *format, ...);
-__attribute__((noreturn, format(printf, 1, 2))) void peer_decline(const char *format, ...);
+PEER_NORETURN void peer_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+PEER_NORETURN void peer_decline(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Spawns `batch` empty tasks that each result in 1, joins them and adds up their results; this
  * `batches` times, one after another. Stores the sum of all and returns the ns per task. */

@@ -46,11 +46,8 @@ import (
 	"unsafe"
 )
 
-const (
-	exitFailed   = 1
-	exitUsage    = 2
-	exitDeclined = 3
-)
+// Exit statuses.
+const exitFailed, exitUsage, exitDeclined = 1, 2, 3
 
 type setup struct {
 	workers int
@@ -188,17 +185,14 @@ func runSpawn(s setup) {
 	check(total)
 }
 
-func runSpawnBatches(s setup) {
-	ns, sum := spawn(s.size(1000, 100), 1000)
-	metric("ns_per_task", ns)
+func runShape(name string, batches, batch int) {
+	ns, sum := spawn(batches, batch)
+	metric(name, ns)
 	check(sum)
 }
 
-func runSpawnFlat(s setup) {
-	ns, sum := spawn(1, s.size(1000000, 100000))
-	metric("ns_per_task_flat", ns)
-	check(sum)
-}
+func runSpawnBatches(s setup) { runShape("ns_per_task", s.size(1000, 100), 1000) }
+func runSpawnFlat(s setup)    { runShape("ns_per_task_flat", 1, s.size(1000000, 100000)) }
 
 func skynet(out chan<- int64, first, size int64) {
 	if size == 1 {

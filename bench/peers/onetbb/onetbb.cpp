@@ -30,8 +30,6 @@
 
 #include "peers/common/peer.h"
 
-namespace tbb = oneapi::tbb;
-
 namespace
 {
 
