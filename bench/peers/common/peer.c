@@ -120,9 +120,10 @@ void *peer_alloc(size_t count, size_t size)
 {
     size_t bytes;
     void *memory = __builtin_mul_overflow(count, size, &bytes) ? NULL : malloc(bytes + 1);
-    if (!memory)
+    if (memory)
+        memset(memory, 0, bytes);
+    else
         peer_fail("no memory for %zu x %zu bytes", count, size);
-    memset(memory, 0, bytes);
     /* Else the compiler makes a calloc of the pair, whose pages are not there yet. */
     __asm__ volatile("" : : "r"(memory) : "memory");
     return memory;
