@@ -6,8 +6,8 @@
  *
  * Here an owner yields a few times and then keeps what it has for ever; the other worker, which
  * searches, watches, steals and sleeps by the real search.c, must get all the rest. Yields are the
- * turn of the real queue and what worker.c does around it; yields with
- * contexts are in yield_tasks.c, too large to be exhausted at bound 2.
+ * turn of the real queue and what worker.c does around it; yields with contexts are in
+ * yield_tasks.c, too large to be exhausted at bound 2.
  *
  * Found here: the turn once stored the new head relaxed and the look read it relaxed, so that (not
  * on x86-64) the look could see the new head with the old tail, which is an empty queue.
