@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 struct job {
-    pid_t process; /* 0: not started, or ended */
+    pid_t process; /* 0: not started, or ended. By the parent, as all but the last */
     FILE *output;
     int status;
     unsigned long executions; /* by the child */
@@ -25,17 +25,20 @@ static void start(struct job *job, size_t i,
                   int (*work)(size_t i, const void *arg, unsigned long *executions),
                   const void *arg)
 {
+    pid_t process;
     int status;
 
     job->output = tmpfile();
     if (!job->output)
         abort();
     fflush(stdout);
-    job->process = fork();
-    if (job->process < 0)
+    process = fork();
+    if (process < 0)
         abort();
-    if (job->process > 0)
+    if (process > 0) {
+        job->process = process;
         return;
+    }
     dup2(fileno(job->output), STDOUT_FILENO);
     status = work(i, arg, &job->executions);
     fflush(stdout);
