@@ -47,6 +47,7 @@ struct cast {
     unsigned queues; /* 0: one */
     bool hogs;       /* a task never ends */
     bool stops;      /* one more thread stops the workers */
+    bool timer;      /* the first sleep of each worker may end by itself */
     bool watched;    /* there is a poller, which the last sleeper arms */
 };
 
@@ -121,6 +122,14 @@ static bool search(struct sley__worker *worker)
     return take();
 }
 
+static int64_t sleep_until(struct sley__worker *worker)
+{
+    if (!cast()->timer || worker->now)
+        return SLEY_FOREVER;
+    worker->now = sley__clock_now();
+    return worker->now + 1000;
+}
+
 static void go_to_sleep(struct sley__worker *worker, enum begin begin)
 {
     bool all =
@@ -130,11 +139,13 @@ static void go_to_sleep(struct sley__worker *worker, enum begin begin)
     if (begin == ASLEEP || !work_anywhere()) {
         if (all)
             sley__sched_arm(&sched);
-        woken = sley__parker_sleep(&worker->parker, SLEY_FOREVER);
+        woken = sley__parker_sleep(&worker->parker, sleep_until(worker));
         sley__sched_disarm(&sched);
     }
-    if (!woken && !sley__idle_retract(&sched.idle, worker->index))
+    if (!woken && !sley__idle_retract(&sched.idle, worker->index)) {
         sley__parker_sleep(&worker->parker, SLEY_FOREVER);
+        model_outcome("chosen while retracting");
+    }
     worker->searching = true;
 }
 
@@ -244,6 +255,7 @@ static void setup(void)
     watcher = (struct sley__poller){.arm = arm, .disarm = disarm};
     sched.poller = cast()->watched ? &watcher : NULL;
     for (unsigned i = 0; i < sched.worker_count; i++) {
+        workers[i].now = 0;
         if (cast()->begin[i] != ANNOUNCED && cast()->begin[i] != ASLEEP)
             continue;
         if (sley__idle_announce(&sched.idle, i, false))
@@ -287,8 +299,7 @@ static void verify(void)
 
 #define IDLE(id, actors, text, cast_, ...)                                                         \
     MODEL(id, .about = text, .threads = actors, .setup = setup, .body = {actor}, .verify = verify, \
-          .may_block = true, .no_timeouts = true, .argument = &(const struct cast)cast_,           \
-          __VA_ARGS__)
+          .may_block = true, .argument = &(const struct cast)cast_, __VA_ARGS__)
 #define CAST(...)   \
     {               \
         __VA_ARGS__ \
@@ -303,7 +314,7 @@ IDLE(idle_producers, 3, "one worker, two producers",
 IDLE(idle_woken, 3, "one worker that sleeps, two producers",
      CAST(.workers = 1, .producers = 2, .submits = 1, .begin = {ASLEEP}))
 IDLE(idle_two, 3, "two workers, one submit",
-     CAST(.workers = 2, .producers = 1, .submits = 1, .begin = {ANNOUNCED, SEARCHES}))
+     CAST(.workers = 2, .producers = 1, .submits = 1, .begin = {ASLEEP, SEARCHES}))
 IDLE(idle_two_watched, 3, "... and the poller is armed",
      CAST(.workers = 2, .producers = 1, .submits = 1, .begin = {ASLEEP, ANNOUNCED},
           .watched = true))
@@ -315,6 +326,12 @@ IDLE(idle_answer, 4, "a claim that finds nobody to wake, while others rely on it
      CAST(.workers = 2, .producers = 2, .submits = 1, .hogs = true, .after = true,
           .begin = {ANNOUNCED, BUSY}),
      .stale = MODEL_NONE, .fences = MODEL_FENCES_SYMMETRIC)
+IDLE(idle_timer, 2, "a submit to one whose sleep ends by itself",
+     CAST(.workers = 1, .producers = 1, .submits = 2, .timer = true, .begin = {ANNOUNCED}),
+     .must_see = {"chosen while retracting"})
+IDLE(idle_timer_two, 3, "... and another one sleeps",
+     CAST(.workers = 2, .producers = 1, .submits = 1, .timer = true, .begin = {ASLEEP, ASLEEP}),
+     .must_see = {"chosen while retracting"})
 IDLE(idle_stop, 3, "stopping one that sleeps and one that goes to sleep",
      CAST(.workers = 2, .stops = true, .begin = {ASLEEP, SEARCHES}))
 IDLE(idle_stop_submit, 3, "stopping against a submit",

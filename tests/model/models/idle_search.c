@@ -246,7 +246,7 @@ SEARCH(idle_search_two, 3, "two workers, two submits of tasks that keep them",
 SEARCH(idle_search_event, 2, "an event against the last worker that goes to sleep",
        CAST(.workers = 1, .event = true), .must_see = {"watched", "drained"})
 SEARCH(idle_search_stop, 3, "stopping two workers that go to sleep",
-       CAST(.workers = 2, .stops = true), .bound = 1)
+       CAST(.workers = 2, .stops = true), .bound = 1, .stale = MODEL_NONE)
 SEARCH(idle_search_flood, 3, "more tasks than the ring holds, one of three workers kept",
        CAST(.workers = 3, .kind = FLOODS, .begins = true), .random_only = true)
 SEARCH(idle_search_many, 5, "three workers, two producers, tasks that keep their workers",
