@@ -155,22 +155,21 @@ static void join_or_detach(void)
         detach(0);
 }
 
-/* The joiner's wait, as of now. */
-static MODEL_GHOST bool is_in(void *state)
+static MODEL_GHOST bool joiner_waits(UNUSED void *arg)
 {
-    return sley__task_state(lab_tasks[0].word) == *(enum sley__task_state *)state;
+    return sley__task_state(lab_tasks[0].word) == SLEY__TASK_WAITING;
 }
 
-static void await_joiner(enum sley__task_state state)
+static MODEL_GHOST bool is_cancelled(UNUSED void *arg)
 {
-    model_wait_until(is_in, &state);
+    return lab_tasks[0].cancelled;
 }
 
 static void cancel(unsigned thread)
 {
     (void)thread;
     if (model_variant())
-        await_joiner(SLEY__TASK_WAITING);
+        model_wait_until(joiner_waits, NULL);
     sley_cancel(&lab_tasks[0], "model");
 }
 
@@ -178,7 +177,7 @@ static void cancel(unsigned thread)
  * switches away from the other. */
 static void finish_after_cancel(void)
 {
-    await_joiner(SLEY__TASK_WOKEN);
+    model_wait_until(is_cancelled, NULL);
     finish();
 }
 
@@ -200,7 +199,7 @@ static void verify_cancel(void)
 
 MODEL(join_cancel, .about = "a join is cancelled while the task ends", .threads = 1,
       .setup = setup_cancel, .body = {cancel}, .verify = verify_cancel, .may_block = true,
-      .every_switch_costs = true, .variants = 2, .must_see = {"cancelled", "joined"});
+      .every_switch_costs = true, .variants = 2, .stale = 1, .must_see = {"cancelled", "joined"});
 
 /* Gives up for a reason of its own (a deadline), and comes again with another wait: the end must
  * not be left with the ticket of the first one. */
@@ -215,11 +214,23 @@ static void join_again(void)
         model_outcome("too late to give up");
         detach(0);
         ensure(sley__wait_begin(&waker, "model") == 0);
-        model_assert(sley__wait_abandon(NULL), "the end of the child has ended a later wait");
+        lab_post(&mail, waker);
+        errors[1] = sley__wait_park(SLEY_FOREVER);
+        model_assert(errors[1] == 1, "the end of the child has ended a later wait");
         return;
     }
     again = true;
+    lab_post_nothing(&mail);
     join_as(0);
+}
+
+static void end_later_wait(unsigned thread)
+{
+    struct sley__waker waker;
+
+    (void)thread;
+    if (lab_await(&mail, &waker))
+        sley__wake(waker, 1);
 }
 
 static void setup_again(void)
@@ -236,9 +247,9 @@ static void verify_again(void)
         model_assert(errors[0] == 0 && results[0] == RESULT, "%d, %d", errors[0], results[0]);
 }
 
-MODEL(join_again, .about = "a joiner gives up and comes again while the task ends",
-      .setup = setup_again, .verify = verify_again, .may_block = true, .stale = 1,
-      .must_see = {"too late to give up"});
+MODEL(join_again, .about = "a joiner gives up and comes again while the task ends", .threads = 1,
+      .setup = setup_again, .body = {end_later_wait}, .verify = verify_again, .may_block = true,
+      .every_switch_costs = true, .stale = 1, .must_see = {"too late to give up"});
 
 /* --- detach ----------------------------------------------------------------------------------- */
 

@@ -45,7 +45,6 @@ static void end_tasks(unsigned thread)
     while (!load_acquire(&lab_sched.drained))
         sley__futex_wait(&lab_sched.drained, 0, SLEY_FOREVER);
     note_over();
-    work[0] = work[1] = 0; /* what the tasks used is freed now */
 }
 
 /* --- the tasks ----------------------------------------------------------------------------------
@@ -203,6 +202,13 @@ static void end(void)
     sley__worker_finish(worker, &lab_tasks[worker->index], 0);
 }
 
+/* What the tasks have done is seen, as what they used is freed now. */
+static void end_tasks_and_look(unsigned thread)
+{
+    end_tasks(thread);
+    model_assert(work[0] && work[1], "a task has not ended");
+}
+
 static void setup_last(void)
 {
     reset();
@@ -220,5 +226,5 @@ static void verify_last(void)
 }
 
 MODEL(shutdown_last, .about = "the last two tasks end at once: one of them tells", .threads = 1,
-      .setup = setup_last, .body = {end_tasks}, .verify = verify_last, .may_block = true,
+      .setup = setup_last, .body = {end_tasks_and_look}, .verify = verify_last, .may_block = true,
       .every_switch_costs = true);
