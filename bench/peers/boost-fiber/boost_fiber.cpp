@@ -4,12 +4,14 @@
  * The nearest relative: fibers with stacks of their own, a scheduler that is chosen per thread, and
  * no language underneath. With one worker round_robin, its default, which knows no other thread and
  * takes no lock. With more, work_stealing with one thread per worker (the main thread is one of
- * them); shared_work has one queue under one mutex. The main thread's own fiber is the parent.
+ * them); shared_work has one queue under one mutex. The main thread's own fiber is the parent. The
+ * threads are pinned, for which the library brings numa::pin_thread(): a sleeper that wakes up on
+ * the waker's processor otherwise spins for a lock that the waker can then not release.
  *
  * work_stealing can look for work without pause or suspend a thread that has none. One that is
  * suspended is not told when others have something to steal, so the rows that are about throughput
- * do not suspend, as in the library's own benchmarks; `timer` and `wake`, where waiting is the
- * point and spinning would be counted as CPU time, do.
+ * do not suspend, which is the default; `timer` and `wake`, where waiting is the point and spinning
+ * would be counted as CPU time, do.
  *
  * Stacks are of 64 KiB as ours are, without guard pages: protected_fixedsize_stack, which has them,
  * takes two mappings per stack and ends at some 32,000 fibers (vm.max_map_count). So a fiber here
@@ -60,8 +62,10 @@ constexpr std::size_t bytes_per_fiber = 11 * 1024; /* that are touched, as measu
 
 enum class idle { spins, sleeps };
 
-void join_scheduler(unsigned workers, idle how)
+/* Each thread, first of all. */
+void join_scheduler(unsigned index, unsigned workers, idle how)
 {
+    peer_pin(peer_cpu_number(index));
     if (workers > 1)
         fibers::use_scheduling_algorithm<fibers::algo::work_stealing>(workers, how == idle::sleeps);
 }
@@ -73,11 +77,11 @@ template <class Parent> void on_fibers(unsigned workers, idle how, Parent &&pare
     std::vector<std::thread> threads;
     mallopt(M_TRIM_THRESHOLD, INT32_MAX);
     for (unsigned i = 1; i < workers; i++)
-        threads.emplace_back([&] {
-            join_scheduler(workers, how);
+        threads.emplace_back([&, i] {
+            join_scheduler(i, workers, how);
             end.wait();
         });
-    join_scheduler(workers, how);
+    join_scheduler(0, workers, how);
     parent();
     end.wait();
     for (std::thread &thread : threads)
@@ -138,7 +142,7 @@ double spawn_batches(Stacks stacks, std::size_t batches, std::size_t batch, std:
 
 double spawn(const peer_setup *setup, std::size_t batches, std::size_t batch, std::int64_t *sum)
 {
-    peer_need_memory(batch * bytes_per_fiber);
+    peer_find_memory(batch * bytes_per_fiber);
     double ns = 0;
     on_fibers(setup->workers, idle::spins, [&] {
         if (setup->workers == 1 && batches > 1)
@@ -219,7 +223,7 @@ void run_memory(const peer_setup *setup)
 {
     std::size_t count = setup->parked;
     double n = static_cast<double>(count);
-    peer_need_memory(count * bytes_per_fiber);
+    peer_find_memory(count * bytes_per_fiber);
     std::atomic<std::size_t> waiting{0}, woken{0};
     gate all_wait, turn;
     fibers::fiber *tasks = static_cast<fibers::fiber *>(peer_alloc(count, sizeof *tasks));
@@ -250,7 +254,7 @@ void run_memory(const peer_setup *setup)
 
 void run_timer(const peer_setup *setup)
 {
-    peer_need_memory(setup->sleeps * bytes_per_fiber);
+    peer_find_memory(setup->sleeps * bytes_per_fiber);
     std::unique_ptr<std::int64_t, decltype(&std::free)> owner(peer_sleep_times(setup), std::free);
     std::int64_t *times = owner.get(); /* in: how long to sleep; out: how late it was */
     std::vector<fibers::fiber> tasks(setup->sleeps);

@@ -78,8 +78,9 @@ int64_t peer_cpu(void);
 /* Bytes of resident memory and page tables of this process. */
 int64_t peer_memory(void);
 
-/* Ends with 3 where the system has not that much memory to give. */
-void peer_need_memory(size_t bytes);
+/* For a row that needs more memory than ours does: has the machine find that much, by touching and
+ * returning it. Ends with 3 where there is not so much. */
+void peer_find_memory(size_t bytes);
 
 /* Zeroed, and every page has been written. Never NULL. */
 void *peer_alloc(size_t count, size_t size);
