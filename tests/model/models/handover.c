@@ -7,6 +7,12 @@
  * has a task turn the queue while a thief takes from it. What a flow has on its stack is watched
  * like all memory: a task that ran on two workers at once, or was resumed before it had left, would
  * be a race.
+ *
+ * Broken and caught: a suspend that goes on with a task that has not left its stack, or waits for
+ * one itself; the look at `saved` without acquire; a turn of the queue without fence or release; a
+ * yield that forgets itself, or is in the queue before it has looked; errno not restored. Only
+ * slower: a task that does not see that the next one is itself, and a yield whose queue was stolen
+ * and that does not look again.
  */
 #include "wait_lab.h"
 

@@ -5,6 +5,14 @@
  * Whatever the order of the end, the join, its cancel, a detach and a second joiner: who joins gets
  * the result and sees what the task did, the task is freed exactly once, and nobody waits for ever.
  * The end runs on its own worker, the joiner is a task of another one or a foreign thread.
+ *
+ * Broken and caught: DONE at once in the place of ENDING (the end reads the ticket of a later
+ * wait), or before the ticket was read; DONE without release; no waiting for the end in retract; no
+ * retract; swaps of join and of the end without acquire or release, or stores; the futex's word or
+ * wake; a result written after the joiner is queued; an end that does not see DETACHED. Without
+ * consequence: the release of detach and of a retract that succeeds, and so the acquire of the
+ * end's first look (the handle's owner has written nothing in the task); the acquire of retract's
+ * loop (ENDING was acquired).
  */
 #include "wait_lab.h"
 

@@ -8,6 +8,15 @@
  *
  * The counter is read relaxed: that a look at READY comes with the data behind it is the word's
  * business. The kernel's own locks would hide it.
+ *
+ * Broken and caught: each change that is a store and not a swap; no count of changes; an event
+ * that is not counted on READY, opens what is closed, or leads out of ARMING; a short read that
+ * clears in spite of a hangup, a hangup that is forgotten; a second waiter that is not refused; no
+ * withdraw; the waiter read after the swap; the look without acquire, the event's swap without
+ * acquire or release, the publication without release. Without consequence here: the orders of the
+ * other swaps. That of the swap to ARMING keeps the two words from being written before the last
+ * reader has read them, which needs a load that reads from the future; memory.c does not make
+ * those.
  */
 #include "../../../io/readiness.h"
 

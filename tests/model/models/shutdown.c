@@ -6,6 +6,13 @@
  * waits for something that nobody will bring, so one that is neither refused nor cancelled is a
  * deadlock; so is an end that nobody reports. A task that was accepted after the end was reported
  * would run in a runtime that has been freed.
+ *
+ * Broken and caught: the light fence and the look at `closing` of a spawn, a foreign spawn's full
+ * fence, the light fence and the look of an end, the fence between two last ends; a refusal that
+ * tells nobody or is not counted; beginnings summed before ends; ends counted or read relaxed;
+ * `drained` relaxed or not woken; a walk that skips new tasks. Without consequence: the orders of
+ * the counts of beginnings (an end that is seen brings them along) and of the last look at
+ * `closing`.
  */
 #include "wait_lab.h"
 

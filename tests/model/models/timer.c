@@ -9,6 +9,11 @@
  * wait.
  *
  * Levels, cascades and the distance of deadlines are arithmetic, and have unit tests.
+ *
+ * Broken and caught: arm that does not bring `next` forward, or always sets it; disarm that does
+ * not look whether the timer is linked, looks before it locks, or forgets other timers; advance
+ * that leaves what a full `due` left behind, or says that nothing is left; no disarm after a wake;
+ * a fire that does not ask the wait word; a cancel forgotten behind an ambient deadline.
  */
 #include "timer_impl.h"
 #include "wait_lab.h"
