@@ -11,10 +11,9 @@
  * abandon a store; the result written after the queue has the task; a lost abandon that does not
  * take the task out of the queue; begin without release (cancel.c); the second look at the permit;
  * either exchange of the permit less than acq_rel; an unpark for every kind of wait; a batch that
- * does not link. Without consequence: the exchanges of the permit acq_rel instead of seq_cst (each
- * is on the one word, so the second reads what the first released), the acquire of the look at the
- * word in unpark and in interrupt (the swap that follows has it), the halves of the wake's swap
- * one at a time (queue and publication order the same), the order of abandon's.
+ * does not link. Without consequence: the acquire of the look at the word in
+ * unpark and in interrupt (the swap that follows has it), the halves of the wake's swap one at a
+ * time (queue and publication order the same), the order of abandon's.
  */
 #include "wait_lab.h"
 
