@@ -22,6 +22,7 @@ struct limits {
     unsigned long executions;    /* 0: no limit */
     double seconds;              /* 0: no limit */
     bool unreduced;              /* redundant executions too */
+    bool outcomes;               /* print what was seen */
     uint64_t seed;
     unsigned depth; /* of PCT: one less than priority changes */
 };

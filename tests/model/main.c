@@ -2,9 +2,8 @@
  * main.c: the program `model`. Explores every model, or those named, and says how far.
  *
  *   model [--list] [--model PREFIX]... [--skip PREFIX]... [--bound N] [--stale N]
- *         [--random N] [--pct D] [--seed S] [--max-executions N] [--seconds S] [--unreduced]
- * [--report]
- *         [--replay STRING]
+ *         [--random N] [--pct D] [--seed S] [--max-executions N] [--seconds S] [--jobs N]
+ *         [--unreduced] [--outcomes] [--report] [--replay STRING]
  *
  * A line per model: "name: E executions, bound B, exhausted" (or "cut at N", or for random
  * schedules "E executions, random, seed S"), and last "M models, E executions". Exit code 0: all
@@ -54,7 +53,8 @@ struct total {
 static const char usage[] =
     "usage: model [--list] [--model PREFIX]... [--skip PREFIX]... [--bound N] [--stale N]\n"
     "             [--random N] [--pct DEPTH] [--seed S] [--max-executions N] [--seconds S]\n"
-    "             [--jobs N] [--unreduced] [--report] [--replay STRING]\n"
+    "             [--jobs N] [--unreduced] [--outcomes] [--report]\n"
+    "             [--replay STRING]\n"
     "  --list            names the models and what they are about\n"
     "  --model, --skip   only the models whose names begin so; all but those\n"
     "  --bound N         all executions with at most N preemptions (default 2)\n"
@@ -66,6 +66,7 @@ static const char usage[] =
     "  --seconds         likewise; a model is explored once per variant and way of fences\n"
     "  --jobs N          so many models at once (default 1)\n"
     "  --unreduced       also executions that are known to repeat others\n"
+    "  --outcomes        prints what was seen (model_outcome) in each exploration\n"
     "  --report          reports expected failures too\n"
     "  --replay STRING   the execution of a failure, with all its steps\n";
 
@@ -277,14 +278,23 @@ static void add_prefix(const char **prefixes, unsigned *count, const char *prefi
 }
 
 static const struct option names[] = {
-    {"list", no_argument, NULL, 'l'},          {"model", required_argument, NULL, 'm'},
-    {"skip", required_argument, NULL, 'k'},    {"bound", required_argument, NULL, 'b'},
-    {"stale", required_argument, NULL, 't'},   {"random", required_argument, NULL, 'r'},
-    {"seed", required_argument, NULL, 's'},    {"pct", required_argument, NULL, 'p'},
-    {"replay", required_argument, NULL, 'y'},  {"max-executions", required_argument, NULL, 'x'},
-    {"seconds", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
-    {"report", no_argument, NULL, 'o'},        {"unreduced", no_argument, NULL, 'u'},
-    {"jobs", required_argument, NULL, 'j'},    {NULL, 0, NULL, 0},
+    {"list", no_argument, NULL, 'l'},
+    {"model", required_argument, NULL, 'm'},
+    {"skip", required_argument, NULL, 'k'},
+    {"bound", required_argument, NULL, 'b'},
+    {"stale", required_argument, NULL, 't'},
+    {"random", required_argument, NULL, 'r'},
+    {"seed", required_argument, NULL, 's'},
+    {"pct", required_argument, NULL, 'p'},
+    {"replay", required_argument, NULL, 'y'},
+    {"max-executions", required_argument, NULL, 'x'},
+    {"seconds", required_argument, NULL, 'c'},
+    {"help", no_argument, NULL, 'h'},
+    {"report", no_argument, NULL, 'o'},
+    {"unreduced", no_argument, NULL, 'u'},
+    {"jobs", required_argument, NULL, 'j'},
+    {"outcomes", no_argument, NULL, 'e'},
+    {NULL, 0, NULL, 0},
 };
 
 /* What is left when the options are read. */
@@ -308,6 +318,9 @@ static enum task read_option(struct settings *settings, int name, const char *va
         return LIST;
     case 'j':
         settings->jobs = (unsigned)number(value, JOBS_MAX);
+        break;
+    case 'e':
+        limits->outcomes = true;
         break;
     case 'u':
         limits->unreduced = true;
