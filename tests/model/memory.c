@@ -23,6 +23,9 @@
  * else its thread did before is not (it is no fence, as on aarch64, though it is on x86). So such a
  * store has a time of the pretended thread CLOCK_SC, and fences join that.
  *
+ * litmus.c shows each of these by itself; axioms.py compares the outcomes of random programs with
+ * those that the axioms of the memory model (RC11) allow.
+ *
  * A plain write to a shared word that is properly ordered begins its history anew (initialisation);
  * one that is not is a race with it (races.c).
  *
@@ -31,6 +34,10 @@
  *     Stores happen in program order, and modification order is execution order. So load buffering
  *     (a load that reads from the future) and 2+2W's weak outcome are not produced; nothing is out
  *     of thin air. What store buffers and the reordering of loads do is there, as stale reads.
+ *
+ *     The total order of seq_cst operations is the order of execution too. The axioms allow a
+ *     little more (one in 200 random programs has an outcome more for it): a seq_cst fence that
+ *     comes, in that order, before a read-modify-write that was executed earlier.
  *
  *     A read-modify-write reads the newest store, also a compare-and-swap that fails. Compare and
  *     swap does not fail spuriously (sley uses the strong one).
