@@ -85,7 +85,8 @@ static inline unsigned sley__deque_used(struct sley__deque *q)
 
 /* A turn of the ring: appends `task` and takes the oldest into *oldest. False: it is empty or full,
  * and nothing was done. *oldest may be `task` itself, or NULL, if thieves were faster. The queue is
- * never seen empty meanwhile, which a take and a push would let it be. Owner only. */
+ * never seen empty meanwhile, which a take and a push would let it be: so whoever goes to sleep
+ * need not be told of `task`. Owner only. */
 MUST_USE static inline bool sley__deque_rotate(struct sley__deque *q, struct sley_task *task,
                                                struct sley_task **oldest)
 {
@@ -95,7 +96,9 @@ MUST_USE static inline bool sley__deque_rotate(struct sley__deque *q, struct sle
         return false;
     store_relaxed(&q->slot[tail & SLEY__DEQUE_MASK], task);
     store_release(&q->tail, tail + 1); /* partner: acquire in sley__deque_steal */
-    store_relaxed(&q->head, head + 1);
+    /* Release: who sees that the oldest is gone sees `task` too. Partner: sley__deque_size. What
+     * the contended take stores over it goes on from there: a release sequence. */
+    store_release(&q->head, head + 1);
     fence_light(); /* partner: fence_heavy in sley__deque_steal */
     if (unlikely(load_relaxed(&q->claimed) > head))
         *oldest = sley__deque_take_contended(q, head);
@@ -139,7 +142,8 @@ static inline struct sley_task *sley__deque_take_tail(struct sley__deque *q)
  * and the size stay the same, so do the tasks. */
 static inline unsigned sley__deque_size(struct sley__deque *q, uint64_t *stamp)
 {
-    uint64_t claimed = load_relaxed(&q->claimed), head = load_relaxed(&q->head);
+    uint64_t claimed = load_relaxed(&q->claimed);
+    uint64_t head = load_acquire(&q->head); /* before the tail; partner: release in rotate */
     uint64_t tail = load_relaxed(&q->tail);
     int64_t n = (int64_t)(tail - (head > claimed ? head : claimed));
 

@@ -380,9 +380,9 @@ static int park_once(struct sley_task *task, const char *what, bool *taken)
 
     if (result)
         return result;
-    /* seq_cst, like its partner in sley_unpark: the wait word before the permit there, the permit
-     * before the wait word here. With acq_rel both could miss each other. */
-    *taken = exchange_seq_cst(&task->permit, (uint8_t)0);
+    /* The duel with sley_unpark is one over this word. If that exchange reads ours it acquires the
+     * wait that we have begun; if ours reads that one we have its permit. */
+    *taken = exchange_acq_rel(&task->permit, (uint8_t)0);
     if (*taken) {
         sley__wait_abandon(NULL);
         return 0;
@@ -413,7 +413,7 @@ void sley_unpark(struct sley_task *task)
     uint64_t word;
 
     sley__hands_enter();
-    exchange_seq_cst(&task->permit, (uint8_t)1); /* partner: in sley_park */
+    exchange_acq_rel(&task->permit, (uint8_t)1); /* partner: in park_once */
     word = load_acquire(&task->word);
     if (sley__task_wake(task, sley__task_ticket(word), SLEY__WAIT_UNPARKABLE, 0) ==
         SLEY__WAKE_QUEUE) {

@@ -4,8 +4,9 @@ Read in this order: rows.py (what is compared), programs.py (who takes part), se
 measuring), process.py (one run), stats.py and parse.py (figures), table.py, plots.py and report.py
 (what is shown). `./run bench` builds sley and calls this.
 
-Everything on the command line is checked before a peer is built or anything is measured. A program that cannot be
-had is named and the rest goes on; so it is with one that fails, but then the exit status is 1.
+Everything on the command line is checked before a peer is built or anything is measured. A program
+that cannot be had is named and the rest goes on; so it is with one that fails, but then the exit
+status is 1.
 
 Exit status: 0 all is well, 1 something failed, 2 the command line is wrong, 130 interrupted (what
 was complete is written).
@@ -38,9 +39,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse_arguments(arguments):
-    parser = Parser(prog="./run bench", usage=USAGE_LINE, description="Runs the same work in sley and in its peers, "
-                    "round by round, and writes a table, build/bench/results.json and "
-                    "build/bench/report.html. A ratio above 1: sley is ahead.")
+    parser = Parser(prog="./run bench", usage=USAGE_LINE, description="Runs the same work in sley "
+                    "and in its peers, round by round, and writes a table, "
+                    "build/bench/results.json and build/bench/report.html. A ratio above 1: sley is ahead.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="rows to run (default: all); "
                         "`sley-bench list` says what each measures")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, 3 rounds; ends within "
@@ -112,7 +113,7 @@ def make_options(arguments, benches, started):
                               timeout=arguments.timeout or (20 if quick else 300))
     if quick:
         limit = min(session.QUICK_LIMIT, session.ROW_LIMIT * len(benches))
-        options.limit = limit - min(time.monotonic() - started, limit / 2)
+        options.limit = max(limit - (time.monotonic() - started), limit / 4)  # builds take time too
     return options
 
 
@@ -142,7 +143,7 @@ def print_header(facts, all_programs):
 
 
 def print_end(run, failures, notes, out):
-    for note in notes:
+    for note in table.gather(notes):
         print(f"note: {note}")
     for failure in failures:
         print(f"failed: {failure}")

@@ -41,7 +41,8 @@ def virtual():
 
 def governor():
     try:
-        with open("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", encoding="ascii") as file:
+        path = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
+        with open(path, encoding="ascii") as file:
             return file.read().strip()
     except OSError:
         return "not visible"

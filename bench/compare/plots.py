@@ -1,8 +1,8 @@
 """One picture per figure, drawn by gnuplot as SVG, to stand in the page itself.
 
 A dot for each program and number of workers, its minimum and maximum as a whisker, the median and
-the ratio to sley in words at the right. Dots and not bars: the slowest peer is often a hundred times
-slower, so most axes are logarithmic, and a bar on a logarithmic axis has a length that means
+the ratio to sley in words at the right. Dots and not bars: the slowest peer is often a hundred
+times slower, so most axes are logarithmic, and a bar on a logarithmic axis has a length that means
 nothing. Programs are sorted, the best on top, so that the order alone can be read.
 
 Colours. The page is read in light and in dark. What gnuplot draws in black becomes `currentColor`,
@@ -32,7 +32,7 @@ class Plotter:
             notes.append("gnuplot is not installed: the report has no plots")
 
     def draw(self, results, title):
-        """The SVG of one metric of one row, or "" if there is nothing to compare or to draw with."""
+        """The SVG of one metric of a row, or "" if there is nothing to compare or to draw with."""
         if not self.gnuplot or len({result.peer for result in results}) < 2:
             return ""
         done = subprocess.run([self.gnuplot], input=script(results), capture_output=True, text=True,
@@ -137,7 +137,8 @@ def script(results):
             if not rows:
                 continue
             text += block(name, rows)
-            draws.append(f"${name} using 3:1:($4-$3):(0) with vectors nohead lc rgb '{colour}' lw 2")
+            draws.append(f"${name} using 3:1:($4-$3):(0) with vectors nohead "
+                         f"lc rgb '{colour}' lw 2")
             draws.append(f"${name} using 2:1 with points pt {6 if many else 7} ps 0.75 "
                          f"lc rgb '{colour}' lw 2")
     text += f"lo = {low:.9g}\nset xrange [{low:.9g}:{high:.9g}]\n"
@@ -158,6 +159,7 @@ def inline(svg, prefix, title):
     used = set(re.findall(r"xlink:href='#(gpPt\d+|gpDot)'", svg))
     svg = re.sub(r"\t*<(circle|path|rect|use) [^>]*\bid='(gp\w+)'[^>]*/>\n",
                  lambda found: found.group(0) if found.group(2) in used else "", svg)
+    svg = re.sub(r"(id='gp\w+' stroke-width=)'[\d.]+'", r"\1'0.5'", svg)  # rings, not hairlines
     svg = re.sub(r"\bid=(['\"])", rf"id=\1{prefix}-", svg)
     svg = svg.replace("href='#", f"href='#{prefix}-").replace("url(#", f"url(#{prefix}-")
     svg = re.sub(r"rgb\( *(\d+), *(\d+), *(\d+)\)", r"rgb(\1,\2,\3)", svg)

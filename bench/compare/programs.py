@@ -152,7 +152,8 @@ def sources(directory):
     """Every file that goes into the peer's build."""
     around = os.path.dirname(os.path.abspath(directory))
     peers = find_peers(around)
-    shared = [os.path.join(around, name) for name in sorted(os.listdir(around)) if name not in peers]
+    shared = [os.path.join(around, name) for name in sorted(os.listdir(around))
+              if name not in peers]
     for root in [os.path.abspath(directory)] + shared:
         for parent, directories, files in os.walk(root):
             directories.sort()
@@ -190,7 +191,7 @@ def build(name, directory, out, packages, tell):
     os.makedirs(out, exist_ok=True)
     result = process.run([os.path.join(directory, "build"), out], BUILD_TIMEOUT, cwd=directory)
     if result.refused:
-        raise Missing(result.problem)
+        raise Missing(result.problem.removeprefix(f"{name}: "))
     if result.problem:
         raise Broken(f"does not build: {result.problem}")
     if not os.access(target, os.X_OK):

@@ -65,8 +65,8 @@ class Progress:
     def now(self, text):
         """On a terminal, what runs this very moment."""
         if self.live:
-            width = os.get_terminal_size(self.stream.fileno()).columns
-            self.stream.write("\r\033[K" + text[: max(width - 1, 20)])
+            width = os.get_terminal_size(self.stream.fileno()).columns or 80
+            self.stream.write("\r\033[K" + text[: width - 1])
             self.stream.flush()
             self.shown = True
 

@@ -13,11 +13,12 @@ import table
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1c1e21;--soft:#5d646c;--paper:#fcfcfb;--rule:#d9dcdf;
---card:#f3f4f3;--ahead:46,140,80;--behind:205,60,40;--sley:#c2480a;--warn:#fff1d6}
+--ahead:46,140,80;--behind:205,60,40;--sley:#c2480a;--warn:#fff1d6}
 @media(prefers-color-scheme:dark){:root{--ink:#e4e6e8;--soft:#9ca3ab;--paper:#16181a;--rule:#34393e;
---card:#1f2225;--ahead:64,170,104;--behind:225,86,66;--sley:#ff8a4c;--warn:#42351a}}
+--ahead:64,170,104;--behind:225,86,66;--sley:#ff8a4c;--warn:#42351a}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:62rem;padding:2rem 1.2rem 4rem;background:var(--paper);color:var(--ink);
+body{margin:0 auto;max-width:64rem;padding:2rem 1.2rem 4rem;background:var(--paper);
+color:var(--ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI","Liberation Sans",Arial,sans-serif}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .3rem}
 h2{font-size:1.3rem;margin:2.8rem 0 .2rem;padding-top:.6rem;border-top:1px solid var(--rule)}
@@ -33,10 +34,11 @@ th{color:var(--soft);font-weight:600}
 th.l,td.l{text-align:left}
 td.t{text-align:left;white-space:normal;min-width:12rem}
 tr.sley td{color:var(--sley);font-weight:600}
-.glance td.r{min-width:4.2rem}
+.glance th,.glance td{padding:.22rem .5rem}
+.glance td.r{min-width:3.8rem}
 details{margin:.3rem 0 1rem}
 summary{cursor:pointer;color:var(--soft);font-size:.9rem}
-svg{width:100%;max-width:760px;height:auto;display:block;font-family:inherit}
+svg{width:100%;min-width:36rem;max-width:50rem;height:auto;display:block;font-family:inherit}
 .key{font-size:.85rem;color:var(--soft)}
 .key b{color:#e8590c}.key i{color:#4c7fb8;font-style:normal;font-weight:600}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.2rem;margin:.6rem 0}
@@ -45,13 +47,13 @@ dt{color:var(--soft)}dd{margin:0}
 """
 
 HOW = """
-<p>Every program does the same work, one process per measurement. The programs of a row run one after
-the other, round by round, so that what disturbs the machine disturbs everybody; the first round is
-discarded. Each prints what it has done, and a wrong result is a failure, never a figure. Memory is
+<p>Every program does the same work, one process per measurement. The programs of a row run one
+after the other, round by round, so that what disturbs the machine disturbs everybody; the first
+round is discarded. Each prints what it has done, and a wrong result is a failure, never a figure. Memory is
 warmed before each run in the same way for all.</p>
-<p><b>Ratio</b>: how many times better sley's median is in that row; above 1 sley is ahead, whichever
-way better points. <b>cpus</b>: CPUs that the program and its children used on average, from start to
-end. <b>others</b>: CPUs that everybody else on the machine used meanwhile: if it is not near 0, the
+<p><b>Ratio</b>: how many times better sley's median is in that row; above 1 sley is ahead,
+whichever way better points. <b>cpus</b>: CPUs that the program and its children used on
+average, from start to end. <b>others</b>: CPUs that everybody else on the machine used meanwhile: if it is not near 0, the
 figures are not to be trusted. Absolute times move from machine to machine; compare ratios of one
 run.</p>
 """
@@ -90,12 +92,16 @@ def tint(ratio):
     return f' style="background:rgba(var({colour}),{strength if ratio != 1 else 0:.2f})"'
 
 
+def classed(names):
+    return f' class="{names}"' if names else ""
+
+
 def cell(kind, value, classes="", extra=""):
-    return f"<{kind}{f' class={chr(34)}{classes}{chr(34)}' if classes else ''}{extra}>{value}</{kind}>"
+    return f"<{kind}{classed(classes)}{extra}>{value}</{kind}>"
 
 
 def row(cells, classes=""):
-    return f"<tr{f' class={chr(34)}{classes}{chr(34)}' if classes else ''}>{''.join(cells)}</tr>\n"
+    return f"<tr{classed(classes)}>{''.join(cells)}</tr>\n"
 
 
 def wide(head, body, classes=""):
@@ -149,12 +155,13 @@ def glance(results):
             value = table.times(theirs.ratio) if theirs else '<span class="soft">\u2013</span>'
             cells.append(cell("td", value, "r", tint(theirs.ratio) if theirs else ""))
         body, last = body + row(cells), key[0]
-    return ("<h2>At a glance</h2><p>sley's median, and how many times better it is than each peer's. "
-            "Green: sley is ahead. \u2013: not measured.</p>" + wide(head, body, "glance"))
+    return ("<h2>At a glance</h2><p>sley's median, and how many times better it is than each "
+            "peer's. Green: sley is ahead. \u2013: not measured.</p>" + wide(head, body, "glance"))
 
 
 def own_figure(result):
-    return f"{table.figure(stats.summarise(result.values)[0])} <small>{text(result.metric.unit)}</small>"
+    median = table.figure(stats.summarise(result.values)[0])
+    return f"{median} <small>{text(result.metric.unit)}</small>"
 
 
 def figures(results):
@@ -162,29 +169,36 @@ def figures(results):
     names = ("metric", "workers", "peer", "median", "min", "max", "unit", "ratio", "runs", "cpus",
              "others")
     left = {"metric", "peer", "unit"}
+    compared = len({result.peer for result in results}) > 1
     body = ""
     for workers in unique(r.workers for r in results):
         for result in table.ranked([r for r in results if r.workers == workers]):
             texts = table.cells(result)
+            shade = {"ratio": "" if result.peer == "sley" else tint(result.ratio)}
             body += row([cell("td", text(texts[name]), "l" if name in left else "",
-                              tint(result.ratio) if name == "ratio" and result.peer != "sley" else "")
-                         for name in names], "sley" if result.peer == "sley" else "")
+                              shade.get(name, "")) for name in names],
+                        "sley" if result.peer == "sley" and compared else "")
     return wide([cell("th", name, "l" if name in left else "") for name in names], body)
+
+
+def figure_title(metric):
+    words = "; ".join(filter(None, (f"{metric.unit}, {metric.better} is better", metric.title)))
+    return f"<h3>{text(metric.name)} <span>({text(words)})</span></h3>\n"
 
 
 def section(page, bench, plotter):
     """One row: its sentence, its pictures, its figures."""
     mine = [r for r in page.results if r.bench == bench]
     sentence = page.why.get(bench, "")
-    out = f'<h2 id="{text(bench)}">{text(bench)}</h2>\n<p>{text(sentence[:1].upper() + sentence[1:])}.</p>'
+    out = (f'<h2 id="{text(bench)}">{text(bench)}</h2>\n'
+           f"<p>{text(sentence[:1].upper() + sentence[1:])}.</p>")
     drawn = False
     for name in unique(r.metric.name for r in mine):
         here = [r for r in mine if r.metric.name == name]
         metric = here[0].metric
         picture = plotter.draw(here, text(f"{bench}: {metric.title or name}"))
         if picture:
-            out += (f"<h3>{text(name)} <span>({text(metric.unit)}, {metric.better} is better"
-                    f"{'; ' + text(metric.title) if metric.title else ''})</span></h3>\n{picture}")
+            out += f'{figure_title(metric)}<div class="wide plot">{picture}</div>'
             drawn = True
     if not drawn:
         return out + figures(mine)
@@ -194,7 +208,8 @@ def section(page, bench, plotter):
 def key_line(results):
     counts = sorted(unique(r.workers for r in results))
     second = "" if len(counts) < 2 else f", \u25cb with {counts[-1]}"
-    return (f'<p class="key">In the plots: <b>sley</b>, <i>peers</i>; \u25cf with 1 worker{second}; '
+    return ('<p class="key">In the plots: <b>sley</b>, <i>peers</i>; '
+            f"\u25cf with 1 worker{second}; "
             "whiskers from the fastest to the slowest run; \u00d7 is the ratio.</p>")
 
 
@@ -208,7 +223,8 @@ def partakers(page):
 
 def lists(page):
     out = ""
-    for title, lines in (("What failed", page.failures), ("What was left out", page.notes)):
+    for title, lines in (("What failed", page.failures),
+                         ("What was left out", table.gather(page.notes))):
         if lines:
             items = "".join(f"<li>{text(line)}</li>" for line in lines)
             out += f"<h2>{title}</h2><ul>{items}</ul>"
@@ -221,7 +237,8 @@ def facts_list(page):
 
 
 def render(page, plotter):
-    sections = "".join(section(page, bench, plotter) for bench in unique(r.bench for r in page.results))
+    benches = unique(r.bench for r in page.results)
+    sections = "".join(section(page, bench, plotter) for bench in benches)
     taken = dict(page.facts).get("taken", "")
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width,initial-scale=1">'

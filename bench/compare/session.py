@@ -2,16 +2,16 @@
 
 A block is one row with one number of workers. In it all programs run one after the other, round by
 round: what disturbs the machine for a minute disturbs everybody. The first round is discarded; it
-warms the machine and tells how long each program takes. Each round starts with another program, so
-that nobody always runs in the wake of the same neighbour.
+warms the machine and tells how long each program takes. Without --quick each round starts with
+another program, so that nobody is always the first.
 
 Failures. A program that crashes, hangs, prints garbage or finds a wrong result is out of its block,
 with the figures it had: a program that fails once in six runs does not do the work. That is one
 line; the others go on. A program that says that it does not offer the row is not a failure.
 
-Time. --quick promises an end. A row may take ROW_LIMIT; when the first round shows that not all fits,
-the quick programs get all their rounds and the slowest get fewer, and it is said. Without --quick
-nothing is ever cut.
+Time. --quick promises an end. A row may take ROW_LIMIT; when the first round shows that not all
+fits, the quick programs get all their rounds and the slowest get fewer, and it is said. Without
+--quick nothing is ever cut.
 """
 import time
 from dataclasses import dataclass, field
@@ -26,6 +26,8 @@ from rows import row_of
 QUICK_LIMIT = 9 * 60  # seconds for everything; the promise is 10 minutes
 ROW_LIMIT = 105  # for one row; the promise is 2 minutes
 ROW_RESERVE = 10  # what a row leaves for each row after it
+DISCARDED = 1 / 3  # of the time that is left in a block: what a discarded run may take
+SLACK = 1.5  # no two runs take the same time
 TICKS_ENOUGH = 1.0  # seconds in which /proc/stat, which counts in 10 ms, says who used what
 FIRST_BLOCK = 0.7  # of a row's time: programs with one thread only run in the first block
 
@@ -130,17 +132,19 @@ class Session:
         others = sum(1 for name, _ in self.blocks if name == bench) > 1
         return now + (self.row_end - now) * (FIRST_BLOCK if others else 1)
 
-    def patience(self, end):
-        """How long the next run may take; 0 when there is no time for it."""
+    def patience(self, end, counted):
+        """How long the next run may take; 0 when there is no time for it. One that has to be
+        discarded may not take what the others need."""
         if end is None:
             return self.options.timeout
-        left = end - self.clock()
+        left = (end - self.clock()) * (1 if counted else DISCARDED)
         return min(self.options.timeout, left) if left >= 0.5 else 0
 
     # --- one run, one block, all ---------------------------------------------------------------
 
     def drop(self, tally, bench, workers, text, failure=True):
         tally.out = True
+        text = text.removeprefix(f"{tally.program.name}: ").removeprefix(f"{bench}: ")
         line = f"{tally.program.name}: {bench}, {plural(workers, 'worker')}: {text}"
         (self.failures if failure else self.notes).append(line)
         if failure:
@@ -148,7 +152,7 @@ class Session:
 
     def measure(self, tally, bench, workers, end, counted):
         """One run of one program; what is wrong with it goes into the lists."""
-        row, quick, patience = row_of(bench), self.options.quick, self.patience(end)
+        row, quick, patience = row_of(bench), self.options.quick, self.patience(end, counted)
         if patience <= 0:
             if not counted:
                 self.drop(tally, bench, workers, "left out, no time for it in --quick", False)
@@ -170,7 +174,7 @@ class Session:
         except parse.BadOutput as error:
             self.drop(tally, bench, workers, str(error))
             return
-        tally.cost = max(run.wall, 0.001)
+        tally.cost = max(run.wall, tally.cost, 0.001)
         self.durations.learn(bench, workers, tally.program.name, run.wall)
         if counted:
             tally.add(run, values, metrics)
@@ -179,17 +183,34 @@ class Session:
         end = self.share(bench)
         tallies = [Tally(program) for program in self.takers(bench)]
         self.tell_block(bench, workers)
-        for tally in tallies:
+        for tally in self.by_expectation(tallies, bench, workers, end):
             self.tell_run(bench, workers, tally.program, 0)
             self.measure(tally, bench, workers, end, False)
-        given = stats.allot({tally.program.name: tally.cost for tally in tallies if not tally.out},
-                            self.options.rounds, None if end is None else end - self.clock())
         for turn in range(1, self.options.rounds + 1):
-            for tally in tallies[turn % len(tallies):] + tallies[: turn % len(tallies)]:
-                if not tally.out and given[tally.program.name] >= turn:
-                    self.tell_run(bench, workers, tally.program, turn)
-                    self.measure(tally, bench, workers, end, True)
+            reserved = 0.0  # for the later rounds of those that have run in this one
+            for tally in self.order(tallies, turn, end):
+                self.tell_run(bench, workers, tally.program, turn)
+                self.measure(tally, bench, workers, end and end - reserved, True)
+                reserved += SLACK * tally.cost * (self.options.rounds - turn)
         return self.close_block(bench, workers, tallies)
+
+    def by_expectation(self, tallies, bench, workers, end):
+        """The order of the first round: where time can be short those that were quick before."""
+        if end is None:
+            return tallies
+        return sorted(tallies, key=lambda tally: self.durations.expect(bench, workers,
+                                                                      tally.program.name))
+
+    def order(self, tallies, turn, end):
+        """Who runs in this round, and in which order. Where time can be short the quick ones go
+        first: a slow one that takes longer than it did must not take their rounds."""
+        if end is None:
+            turned = tallies[turn % len(tallies):] + tallies[: turn % len(tallies)]
+            return [tally for tally in turned if not tally.out]
+        alive = sorted((t for t in tallies if not t.out), key=lambda tally: tally.cost)
+        given = stats.allot({tally.program.name: tally.cost for tally in alive},
+                            self.options.rounds - turn + 1, end - self.clock())
+        return [tally for tally in alive if given[tally.program.name] > 0]
 
     def close_block(self, bench, workers, tallies):
         alive = [tally for tally in tallies if not tally.out]

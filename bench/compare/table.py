@@ -36,8 +36,9 @@ def cells(result):
 
 
 def line(texts):
-    return "  ".join(texts[name].ljust(WIDTH[name]) if name in LEFT else texts[name].rjust(WIDTH[name])
-                     for name in HEAD).rstrip()
+    padded = (texts[name].ljust(WIDTH[name]) if name in LEFT else texts[name].rjust(WIDTH[name])
+              for name in HEAD)
+    return "  ".join(padded).rstrip()
 
 
 def header():
@@ -58,6 +59,18 @@ def ranked(results):
 
 def block(results):
     return "\n".join(line(cells(result)) for result in ranked(results))
+
+
+def gather(lines):
+    """Lines `NAME: PLACE: WHAT` that differ in the place only become one: `NAME: WHAT (PLACES)`."""
+    groups = {}
+    for text in lines:
+        parts = text.split(": ", 2)
+        key = (parts[0], parts[2]) if len(parts) == 3 else text
+        groups.setdefault(key, []).append(text)
+    return [members[0] if len(set(members)) == 1 else
+            f"{key[0]}: {key[1]} ({'; '.join(text.split(': ', 2)[1] for text in members)})"
+            for key, members in groups.items()]
 
 
 def standing(results):

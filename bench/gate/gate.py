@@ -27,8 +27,8 @@ FEW, MANY = 2_000, 102_000  # operations; multiples of every batch
 FAILED, USAGE, SKIPPED = 1, 2, 77
 
 HEADER = """\
-# Instructions per operation of each hot path; see gate.c. `./run gate --renew` writes this file; the
-# commit that renews it says why. Counts are true for this compiler and architecture only.
+# Instructions per operation of each hot path; see gate.c. `./run gate --renew` writes this file;
+# the commit that renews it says why. Counts are true for this compiler and architecture only.
 """
 
 ADVICE = """\
@@ -124,7 +124,8 @@ def read_baseline(text):
 
 def write_baseline(compiler, architecture, counts, meanings):
     lines = [f"{name:<8} {count:8.1f}   {meanings[name]}" for name, count in counts.items()]
-    return HEADER + "\n".join([f"compiler {compiler}", f"architecture {architecture}"] + lines) + "\n"
+    facts = [f"compiler {compiler}", f"architecture {architecture}"]
+    return HEADER + "\n".join(facts + lines) + "\n"
 
 
 def judge(old, new):
@@ -137,11 +138,11 @@ def judge(old, new):
             wrong.append(f"{name}: {new[name]:.1f} instructions, not in the baseline: renew it")
         else:
             growth = 100 * (new[name] - old[name]) / old[name]
-            lines.append(f"{name:<8} {new[name]:8.1f}  was {old[name]:8.1f}  {growth:+5.1f} %"
-                         + ("  cheaper: renew, or it can be lost unseen" if growth < -LIMIT else ""))
+            gain = "  cheaper: renew, or it can be lost unseen" if growth < -LIMIT else ""
+            lines.append(f"{name:<8} {new[name]:8.1f}  was {old[name]:8.1f}  {growth:+5.1f} %{gain}")
             if growth > LIMIT:
-                wrong.append(f"{name}: {new[name]:.1f} instructions per operation, {growth:.1f} % more"
-                             f" than the {old[name]:.1f} of the baseline ({LIMIT:g} % are allowed)")
+                wrong.append(f"{name}: {new[name]:.1f} instructions per operation, {growth:.1f} % "
+                             f"more than the {old[name]:.1f} of the baseline ({LIMIT:g} % are allowed)")
     return lines, wrong
 
 

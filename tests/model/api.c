@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { OUTCOMES_MAX = 16 };
@@ -114,4 +115,39 @@ void model_outcome(const char *name)
 {
     if (!api_saw(name) && outcome_count < OUTCOMES_MAX)
         outcomes[outcome_count++] = name;
+}
+
+/* Those of the whole exploration. */
+static const char **kept;
+static size_t kept_count, kept_capacity;
+
+void api_collect(void)
+{
+    kept_count = 0;
+}
+
+static void keep(const char *outcome)
+{
+    for (size_t i = kept_count; i-- > 0;)
+        if (kept[i] == outcome)
+            return;
+    if (kept_count == kept_capacity) {
+        kept_capacity = kept_capacity ? kept_capacity * 2 : 64;
+        kept = realloc(kept, kept_capacity * sizeof *kept);
+        if (!kept)
+            abort();
+    }
+    kept[kept_count++] = outcome;
+}
+
+void api_keep(void)
+{
+    for (unsigned i = 0; i < outcome_count; i++)
+        keep(outcomes[i]);
+}
+
+void api_print(void)
+{
+    for (size_t i = 0; i < kept_count; i++)
+        printf("  outcome: %s\n", kept[i]);
 }

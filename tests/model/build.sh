@@ -2,7 +2,8 @@
 # build.sh SRC OUT [FLAG...]: builds the model checker from the source tree SRC (may be a copy with
 # a change in it) as OUT/model. FLAGs go to the compiler. What has not changed is not compiled again.
 #
-# What of sched/ is compiled stands in sources.txt; models are the files in models/, and litmus.c.
+# What of sched/ is compiled stands in sources.txt; models are the files in models/, litmus.c and
+# programs.c.
 # CMakeLists.txt builds the same with the same flags; this script is for the mutants, which need a
 # build of a changed tree within seconds.
 set -euo pipefail
@@ -43,12 +44,12 @@ compile() # FILE FLAG...
 }
 
 for file in "$here"/*.[cS]; do
-    [[ $file == */litmus.c ]] || compile "$file" "${engine[@]}"
+    [[ $file == */litmus.c || $file == */programs.c ]] || compile "$file" "${engine[@]}"
 done
 while read -r file; do
     [[ -z $file || $file == \#* ]] || compile "$src/sched/$file" "${checked[@]}"
 done <"$here/sources.txt"
-for file in "$here"/litmus.c "$here"/models/*.c; do
+for file in "$here"/litmus.c "$here"/programs.c "$here"/models/*.c; do
     compile "$file" "${checked[@]}"
 done
 for job in "${jobs[@]}"; do

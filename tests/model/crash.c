@@ -13,6 +13,7 @@
 
 #include "engine.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,11 @@ static void on_timer(UNUSED int signal)
     executions = engine_executions();
 }
 
+static void start_timer(void)
+{
+    setitimer(ITIMER_VIRTUAL, &(struct itimerval){{PATIENCE, 0}, {PATIENCE, 0}}, NULL);
+}
+
 void crash_watch(void)
 {
     stack_t stack = {.ss_sp = malloc(STACK_SIZE), .ss_size = STACK_SIZE};
@@ -54,5 +60,6 @@ void crash_watch(void)
               &(struct sigaction){.sa_handler = on_timer,
                                   .sa_flags = SA_ONSTACK | SA_NODEFER | SA_RESTART},
               NULL);
-    setitimer(ITIMER_VIRTUAL, &(struct itimerval){{PATIENCE, 0}, {PATIENCE, 0}}, NULL);
+    start_timer();
+    pthread_atfork(NULL, NULL, start_timer); /* a child does not inherit it */
 }

@@ -4,7 +4,7 @@
 #ifndef SLEY_MODEL_CRASH_H
 #define SLEY_MODEL_CRASH_H
 
-/* From now on these are failures of the execution. Once. */
+/* From now on these are failures of the execution. Once; children of this process inherit it. */
 void crash_watch(void);
 
 #endif

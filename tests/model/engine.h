@@ -49,9 +49,6 @@ bool engine_watching(void);
  * the first did is ordered before the second's start. */
 extern bool engine_checks_plain;
 
-/* Whether the address is a thread-local's, the program's or errno: each thread has its own. */
-bool engine_is_private(const void *address);
-
 /* The execution is a failure; does not return. From anywhere within an execution. */
 _Noreturn void engine_fail(const char *format, ...) PRINTF(1, 2);
 

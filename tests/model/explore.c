@@ -19,8 +19,8 @@
  *
  * A choice string is NAME/VARIANT/FENCES/BOUNDS/DECISIONS/FINGERPRINT. Decisions: a number is that
  * many zeroes, a letter is 1 (a) to 26 (z); what follows the last one is zero. The bounds are part
- * of it because they say what was offered; the fingerprint of the steps tells whether a replay is
- * of the same program.
+ * of it because they say what was offered (with an r if redundant executions were left out); the
+ * fingerprint of the steps tells whether a replay is of the same program.
  *
  * Executions that differ only in the order of steps that do not conflict are explored once, as far
  * as that can be done without losing any within the bounds (conflict.h). Rejected: more of it. Full
@@ -168,9 +168,14 @@ unsigned explore_schedule(struct way *options, unsigned count)
     return choice;
 }
 
+bool explore_is_spent(void)
+{
+    return preemptions >= limits.preemptions;
+}
+
 bool explore_reduces(void)
 {
-    return strategy == STRATEGY_BOUND && !limits.unreduced;
+    return !is_random() && !limits.unreduced;
 }
 
 unsigned explore_stale(unsigned count)
@@ -269,7 +274,7 @@ static void print_string(void)
     print_bound(limits.preemptions);
     putchar('x');
     print_bound(limits.stale);
-    putchar('/');
+    fputs(explore_reduces() ? "r/" : "/", stdout);
     print_decisions();
     printf("/%lx", engine_fingerprint() & 0xffffffff);
 }
@@ -331,6 +336,8 @@ static bool parse_string(const char *string, unsigned long *fingerprint)
     if (*s++ != 'x')
         return false;
     limits.stale = parse_bound(&s);
+    limits.unreduced = *s != 'r';
+    s += *s == 'r';
     if (*s++ != '/' || !parse_decisions(&s) || *s++ != '/')
         return false;
     *fingerprint = strtoul(s, (char **)&s, 16);
@@ -354,10 +361,8 @@ static enum verdict repeat(void)
 static void report(void)
 {
     unsigned long fingerprint = engine_fingerprint();
-    enum strategy kept = strategy;
 
     decided = position;
-    strategy = STRATEGY_REPLAY;
     if (repeat() != VERDICT_FAILED || engine_fingerprint() != fingerprint)
         not_deterministic("other steps");
     printf("%s: FAILED: %s\n", subject.model->name, engine_message());
@@ -365,7 +370,6 @@ static void report(void)
     printf("  replay: --replay '");
     print_string();
     printf("'\n");
-    strategy = kept;
 }
 
 int explore_replay(const char *string)
@@ -400,6 +404,7 @@ static double seconds_now(void)
 
 static void note_outcomes(struct exploration *result)
 {
+    api_keep();
     for (unsigned i = 0; i < ARRAY_LENGTH(subject.model->must_see); i++)
         if (subject.model->must_see[i] && api_saw(subject.model->must_see[i]))
             result->seen |= 1u << i;
@@ -433,21 +438,13 @@ static bool is_expected(void)
     return expected && strstr(engine_message(), expected);
 }
 
-void explore(const struct subject *of, enum strategy by, const struct limits *within, bool loud,
-             struct exploration *result)
+/* Executions until one fails, none is left, or the budget is spent. */
+static void explore_until_done(bool loud, struct exploration *result)
 {
     double started = seconds_now();
     enum verdict verdict;
 
-    *result = (struct exploration){0};
-    subject = *of;
-    strategy = by;
-    limits = *within;
-    if (is_random())
-        limits.preemptions = limits.stale = UINT_MAX;
-    expected_steps = 0;
-    decided = 0;
-    for (;;) {
+    do {
         begin(result->executions);
         verdict = engine_run(&subject);
         note_execution(result, verdict);
@@ -464,11 +461,24 @@ void explore(const struct subject *of, enum strategy by, const struct limits *wi
             note_outcomes(result);
         if (is_random())
             decided = 0;
-        else if (!next_depth_first()) {
-            result->exhausted = true;
-            return;
-        }
-        if (out_of_budget(result, started))
-            return;
-    }
+        else
+            result->exhausted = !next_depth_first();
+    } while (!result->exhausted && !out_of_budget(result, started));
+}
+
+void explore(const struct subject *of, enum strategy by, const struct limits *within, bool loud,
+             struct exploration *result)
+{
+    *result = (struct exploration){0};
+    subject = *of;
+    strategy = by;
+    limits = *within;
+    if (is_random())
+        limits.preemptions = limits.stale = UINT_MAX;
+    expected_steps = 0;
+    decided = 0;
+    api_collect();
+    explore_until_done(loud, result);
+    if (limits.outcomes)
+        api_print();
 }

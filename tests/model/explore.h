@@ -22,6 +22,7 @@ struct limits {
     unsigned long executions;    /* 0: no limit */
     double seconds;              /* 0: no limit */
     bool unreduced;              /* redundant executions too */
+    bool outcomes;               /* print what was seen */
     uint64_t seed;
     unsigned depth; /* of PCT: one less than priority changes */
 };
@@ -55,6 +56,9 @@ struct way {
 
 /* One of the ways; the free ones come first. */
 unsigned explore_schedule(struct way *ways, unsigned count);
+
+/* Whether no option that costs a preemption will be taken any more. */
+bool explore_is_spent(void);
 
 /* Whether redundant executions are to be left out. */
 bool explore_reduces(void);

@@ -519,6 +519,15 @@ static void sum_is_1_or_2(void)
 MODEL(litmus_no_rmw, .about = "a load and a store may lose one", .threads = 2, .setup = setup,
       .body = {add_by_hand}, .verify = sum_is_1_or_2, .must_see = {"lost", "kept"});
 
+static void none_lost(void)
+{
+    model_assert(x == 3, "%u", x);
+}
+
+MODEL(litmus_lost_update, .about = "... which takes a preemption, and is reported", .threads = 3,
+      .setup = setup, .body = {add_by_hand}, .verify = none_lost, .stale = MODEL_NONE,
+      .expect_failure = "not true: x == 3");
+
 static void elect(unsigned thread)
 {
     uint32_t nobody = 0;

@@ -2,9 +2,8 @@
  * main.c: the program `model`. Explores every model, or those named, and says how far.
  *
  *   model [--list] [--model PREFIX]... [--skip PREFIX]... [--bound N] [--stale N]
- *         [--random N] [--pct D] [--seed S] [--max-executions N] [--seconds S] [--unreduced]
- * [--report]
- *         [--replay STRING]
+ *         [--random N] [--pct D] [--seed S] [--max-executions N] [--seconds S] [--jobs N]
+ *         [--unreduced] [--outcomes] [--report] [--replay STRING]
  *
  * A line per model: "name: E executions, bound B, exhausted" (or "cut at N", or for random
  * schedules "E executions, random, seed S"), and last "M models, E executions". Exit code 0: all
@@ -12,6 +11,7 @@
  */
 #include "crash.h"
 #include "explore.h"
+#include "jobs.h"
 #include "table.h"
 
 #include <errno.h>
@@ -23,16 +23,18 @@
 
 enum {
     PREFIXES_MAX = 64,
-    RANDOM_ONLY = 2000,
+    RANDOM_ONLY = 500,
     RANDOM_DEFAULT = 10000,
     PCT_DEPTH = 3,
-    DEPTH_MAX = 16
+    DEPTH_MAX = 16,
+    JOBS_MAX = 256
 };
 
 struct settings {
     enum strategy strategy;
     struct limits limits;
     bool stale_given;
+    unsigned jobs;        /* models at once */
     bool loud;            /* report expected failures too */
     unsigned long random; /* how many per model */
     const char *replay;
@@ -51,7 +53,8 @@ struct total {
 static const char usage[] =
     "usage: model [--list] [--model PREFIX]... [--skip PREFIX]... [--bound N] [--stale N]\n"
     "             [--random N] [--pct DEPTH] [--seed S] [--max-executions N] [--seconds S]\n"
-    "             [--unreduced] [--report] [--replay STRING]\n"
+    "             [--jobs N] [--unreduced] [--outcomes] [--report]\n"
+    "             [--replay STRING]\n"
     "  --list            names the models and what they are about\n"
     "  --model, --skip   only the models whose names begin so; all but those\n"
     "  --bound N         all executions with at most N preemptions (default 2)\n"
@@ -61,7 +64,9 @@ static const char usage[] =
     "  --seed S          of the random ones (default 1)\n"
     "  --max-executions  stops each exploration there\n"
     "  --seconds         likewise; a model is explored once per variant and way of fences\n"
+    "  --jobs N          so many models at once (default 1)\n"
     "  --unreduced       also executions that are known to repeat others\n"
+    "  --outcomes        prints what was seen (model_outcome) in each exploration\n"
     "  --report          reports expected failures too\n"
     "  --replay STRING   the execution of a failure, with all its steps\n";
 
@@ -222,35 +227,45 @@ static bool judge(const struct model *model, const struct total *total)
     return good;
 }
 
-static bool explore_model(const struct settings *settings, const struct model *model,
-                          unsigned long *executions)
+/* What jobs_run() is about. */
+struct work {
+    const struct settings *settings;
+    const struct model **models;
+};
+
+/* One model; the exit code. */
+static int explore_model(size_t i, const void *arg, unsigned long *executions)
 {
+    const struct work *work = arg;
+    const struct model *model = work->models[i];
     struct total total;
 
-    prepare(settings, model, &total);
+    prepare(work->settings, model, &total);
     for (unsigned v = 0; v < (model->variants ? model->variants : 1) && !total.sum.failed; v++)
-        explore_variant(model, v, settings->loud, &total);
+        explore_variant(model, v, work->settings->loud, &total);
     *executions += total.sum.executions;
-    return judge(model, &total);
+    return !judge(model, &total);
 }
 
 static int explore_all(const struct settings *settings)
 {
-    size_t count, explored = 0;
+    size_t count, chosen = 0;
     const struct model *const *models = table_models(&count);
+    struct work work = {settings, calloc(count, sizeof(struct model *))};
     unsigned long executions = 0;
-    bool good = true;
+    int status;
 
-    for (size_t i = 0; i < count; i++) {
-        if (!wanted(settings, models[i]))
-            continue;
-        good &= explore_model(settings, models[i], &executions);
-        explored++;
-    }
-    if (!explored)
+    if (!work.models)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        if (wanted(settings, models[i]))
+            work.models[chosen++] = models[i];
+    if (!chosen)
         bad_usage("no such model");
-    printf("%zu models, %lu executions\n", explored, executions);
-    return !good;
+    status = jobs_run(chosen, settings->jobs, explore_model, &work, &executions);
+    printf("%zu models, %lu executions\n", chosen, executions);
+    free(work.models);
+    return status;
 }
 
 /* --- the command line --- */
@@ -277,6 +292,8 @@ static const struct option names[] = {
     {"help", no_argument, NULL, 'h'},
     {"report", no_argument, NULL, 'o'},
     {"unreduced", no_argument, NULL, 'u'},
+    {"jobs", required_argument, NULL, 'j'},
+    {"outcomes", no_argument, NULL, 'e'},
     {NULL, 0, NULL, 0},
 };
 
@@ -299,6 +316,12 @@ static enum task read_option(struct settings *settings, int name, const char *va
     switch (name) {
     case 'l':
         return LIST;
+    case 'j':
+        settings->jobs = (unsigned)number(value, JOBS_MAX);
+        break;
+    case 'e':
+        limits->outcomes = true;
+        break;
     case 'u':
         limits->unreduced = true;
         break;

@@ -1,5 +1,5 @@
 /*
- * memory.c: the memory model. Which stores a load may read, and which accesses race.
+ * memory.c: the memory model: which stores a load may read.
  *
  * Atomics. Each location keeps the stores to it in modification order, newest first; that order is
  * the order of execution. A load may read any store, newest to oldest, up to the first one that
@@ -23,27 +23,36 @@
  * else its thread did before is not (it is no fence, as on aarch64, though it is on x86). So such a
  * store has a time of the pretended thread CLOCK_SC, and fences join that.
  *
- * Plain memory. Per 8 bytes a cell; in it, per access size, who wrote last and when each thread
- * read last. An access races if one of these is not within `ordered`. An access that is not of the
- * cell's first size splits it into bytes. A plain write to a shared word that is properly ordered
- * begins its history anew (initialisation); one that is not is a race with it.
+ * litmus.c shows each of these by itself; axioms.py compares the outcomes of random programs with
+ * those that the axioms of the memory model (RC11) allow.
+ *
+ * A plain write to a shared word that is properly ordered begins its history anew (initialisation);
+ * one that is not is a race with it (races.c).
  *
  * What is not modelled, that is, what a bug could hide behind:
- *  - Stores happen in program order, and modification order is execution order. So load buffering
- *    (a load that reads from the future) and 2+2W's weak outcome are not produced; nothing is out
- * of thin air. What store buffers and the reordering of loads do is there, as stale reads.
- *  - A read-modify-write reads the newest store, also a compare-and-swap that fails. Compare and
- *    swap does not fail spuriously (sley uses the strong one).
- *  - Accesses of different sizes to one shared word; consume; seq_cst loads and stores, which sley
- *    does not have.
- *  - The compiler: it could move relaxed accesses of the same thread over each other in ways that
- * no stale read imitates.
+ *
+ *     Stores happen in program order, and modification order is execution order. So load buffering
+ *     (a load that reads from the future) and 2+2W's weak outcome are not produced; nothing is out
+ *     of thin air. What store buffers and the reordering of loads do is there, as stale reads.
+ *
+ *     The total order of seq_cst operations is the order of execution too. The axioms allow a
+ *     little more (one in 200 random programs has an outcome more for it): a seq_cst fence that
+ *     comes, in that order, before a read-modify-write that was executed earlier.
+ *
+ *     A read-modify-write reads the newest store, also a compare-and-swap that fails. Compare and
+ *     swap does not fail spuriously (sley uses the strong one).
+ *
+ *     Accesses of different sizes to one shared word; consume; seq_cst loads and stores, which sley
+ *     does not have.
+ *
+ *     The compiler: it could move relaxed accesses of the same thread over each other in ways that
+ *     no stale read imitates.
  */
 #include "memory.h"
 
-#include "engine.h"
 #include "explore.h"
 #include "pool.h"
+#include "races.h"
 #include "trace.h"
 
 #include <stdlib.h>
@@ -58,120 +67,13 @@ struct store {
     struct clock ordered_of, seen_of; /* what it hands over to who acquires it */
 };
 
-/* A shared word. */
-struct location {
-    struct location *next; /* in the cell */
-    struct store *newest;
-    uintptr_t address;
-    const char *where;             /* of the last access */
-    struct clock accessed, stored; /* when each thread last did: for races with plain accesses */
-    uint8_t size;
-    bool begin_anew; /* written plainly since */
-};
-
-/* Plain accesses to some bytes. */
-struct record {
-    struct clock read;
-    uint32_t write_at;
-    uint8_t writer; /* CLOCKS: nobody */
-    const void *write_pc, *read_pc;
-};
-
-/* Eight bytes of memory. */
-struct cell {
-    uintptr_t granule; /* address / 8; 0: empty */
-    uint32_t execution;
-    uint8_t mask; /* which bytes `whole` is about; 0: split, `bytes` counts */
-    struct location *locations;
-    struct record *whole;
-    struct record **bytes; /* 8, each may be NULL */
-};
-
-static struct knowledge known[CLOCKS]; /* of each thread; CLOCK_SC's: of the seq_cst fences */
+struct knowledge known[CLOCKS]; /* of each thread; CLOCK_SC's: of the seq_cst fences */
 static uint32_t execution;
-
-/* The cells, open addressing; those of older executions count as empty. */
-static struct cell *cells;
-static size_t cell_count, cells_used;
-
-/* --- clocks --- */
-
-static inline void join(struct clock *into, const struct clock *other)
-{
-    for (unsigned i = 0; i < CLOCKS; i++)
-        into->at[i] = into->at[i] > other->at[i] ? into->at[i] : other->at[i];
-}
-
-/* The thread's time goes on: what it does now is not covered by what it has handed over. */
-static inline void advance(unsigned thread)
-{
-    uint32_t now = ++known[thread].ordered.at[thread];
-
-    known[thread].seen.at[thread] = now;
-}
-
-static inline uint32_t now_of(unsigned thread)
-{
-    return known[thread].ordered.at[thread];
-}
-
-/* --- cells --- */
-
-static size_t hash(uintptr_t granule)
-{
-    return (size_t)(granule * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (cell_count - 1);
-}
-
-static struct cell *find_cell(uintptr_t granule)
-{
-    size_t i = hash(granule);
-
-    while (cells[i].granule && cells[i].granule != granule)
-        i = (i + 1) & (cell_count - 1);
-    return &cells[i];
-}
-
-/* Makes room: drops what is of older executions, and doubles if that does not help. */
-static void rebuild_cells(void)
-{
-    struct cell *old = cells;
-    size_t old_count = cell_count, live = 0;
-
-    for (size_t i = 0; i < old_count; i++)
-        live += old[i].granule && old[i].execution == execution;
-    cell_count = live * 4 > old_count ? old_count * 2 : old_count ? old_count : 1 << 14;
-    cells = calloc(cell_count, sizeof *cells);
-    cells_used = live;
-    if (!cells)
-        abort();
-    for (size_t i = 0; i < old_count; i++)
-        if (old[i].granule && old[i].execution == execution)
-            *find_cell(old[i].granule) = old[i];
-    free(old);
-}
-
-static struct cell *cell_at(uintptr_t granule)
-{
-    struct cell *cell = find_cell(granule);
-
-    if (cell->granule && cell->execution == execution)
-        return cell;
-    if (!cell->granule) {
-        if (++cells_used * 2 > cell_count) {
-            rebuild_cells();
-            cells_used++;
-            cell = find_cell(granule);
-        }
-    }
-    *cell = (struct cell){.granule = granule, .execution = execution};
-    return cell;
-}
 
 void memory_reset(void)
 {
     execution++;
-    if (!cells)
-        rebuild_cells();
+    races_reset();
     memset(known, 0, sizeof known);
     known[CLOCK_MAIN].ordered.at[CLOCK_MAIN] = known[CLOCK_MAIN].seen.at[CLOCK_MAIN] = 1;
     pool_reset();
@@ -193,147 +95,6 @@ void memory_thread_join(unsigned thread, unsigned ended)
 {
     join(&known[thread].ordered, &known[ended].ordered);
     join(&known[thread].seen, &known[ended].seen);
-}
-
-/* --- races --- */
-
-/* The first thread whose time in `done` is not within what `thread` knows; CLOCKS: none. */
-static unsigned unordered(unsigned thread, const struct clock *done)
-{
-    const struct clock *ordered = &known[thread].ordered;
-
-    for (unsigned u = 0; u < CLOCKS; u++)
-        if (done->at[u] > ordered->at[u])
-            return u;
-    return CLOCKS;
-}
-
-static void check_plain(unsigned thread, const struct record *record, bool write, uintptr_t address,
-                        const struct access *access)
-{
-    unsigned other = record->writer;
-
-    if (other != CLOCKS && record->write_at > known[thread].ordered.at[other])
-        engine_race(address, access, &(struct access){other, true, NULL, record->write_pc});
-    if (!write)
-        return;
-    other = unordered(thread, &record->read);
-    if (other != CLOCKS)
-        engine_race(address, access, &(struct access){other, false, NULL, record->read_pc});
-}
-
-/* An atomic access against the plain ones of the same bytes. */
-static void check_atomic(unsigned thread, struct cell *cell, uintptr_t address, size_t size,
-                         bool write, const char *where)
-{
-    struct access access = {thread, write, where, NULL};
-    unsigned from = address & 7;
-    unsigned mask = ((1u << size) - 1) << from;
-
-    if (cell->whole && (cell->mask & mask))
-        check_plain(thread, cell->whole, write, address, &access);
-    if (!cell->bytes)
-        return;
-    for (unsigned i = from; i < from + size; i++)
-        if (cell->bytes[i])
-            check_plain(thread, cell->bytes[i], write, address, &access);
-}
-
-static struct record *new_record(void)
-{
-    struct record *record = pool_take(sizeof *record);
-
-    memset(record, 0, sizeof *record);
-    record->writer = CLOCKS;
-    return record;
-}
-
-/* From now on each byte of the cell has a record of its own. */
-static void split(struct cell *cell)
-{
-    cell->bytes = pool_take(8 * sizeof *cell->bytes);
-    for (unsigned i = 0; i < 8; i++) {
-        cell->bytes[i] = NULL;
-        if (cell->whole && (cell->mask >> i & 1)) {
-            cell->bytes[i] = new_record();
-            *cell->bytes[i] = *cell->whole;
-        }
-    }
-    cell->whole = NULL;
-    cell->mask = 0;
-}
-
-static void note_plain(unsigned thread, struct record *record, bool write, uintptr_t address,
-                       const void *pc)
-{
-    check_plain(thread, record, write, address, &(struct access){thread, write, NULL, pc});
-    if (write) {
-        record->writer = (uint8_t)thread;
-        record->write_at = now_of(thread);
-        record->write_pc = pc;
-    } else {
-        record->read.at[thread] = now_of(thread);
-        record->read_pc = pc;
-    }
-}
-
-/* A plain access against the atomic ones to the words in the same bytes. */
-static void check_locations(unsigned thread, struct cell *cell, uintptr_t address, size_t size,
-                            bool write, const void *pc)
-{
-    struct access access = {thread, write, NULL, pc};
-    struct location *location;
-
-    for (location = cell->locations; location; location = location->next) {
-        unsigned other;
-
-        if (location->address >= address + size || location->address + location->size <= address)
-            continue;
-        other = unordered(thread, write ? &location->accessed : &location->stored);
-        if (other != CLOCKS)
-            engine_race(address, &access, &(struct access){other, true, location->where, NULL});
-        if (write)
-            location->begin_anew = true;
-    }
-}
-
-/* Within one cell. */
-static void plain_in_cell(unsigned thread, uintptr_t address, size_t size, bool write,
-                          const void *pc)
-{
-    struct cell *cell = cell_at(address >> 3);
-    unsigned from = address & 7, mask = ((1u << size) - 1) << from;
-
-    if (unlikely(cell->locations))
-        check_locations(thread, cell, address, size, write, pc);
-    if (!cell->bytes && !cell->whole) {
-        cell->whole = new_record();
-        cell->mask = (uint8_t)mask;
-    }
-    if (cell->whole && cell->mask == mask) {
-        note_plain(thread, cell->whole, write, address, pc);
-        return;
-    }
-    if (!cell->bytes)
-        split(cell);
-    for (unsigned i = from; i < from + size; i++) {
-        if (!cell->bytes[i])
-            cell->bytes[i] = new_record();
-        note_plain(thread, cell->bytes[i], write, address, pc);
-    }
-}
-
-void memory_plain(unsigned thread, const void *address, size_t size, bool write, const void *pc)
-{
-    uintptr_t at = (uintptr_t)address, end = at + size;
-
-    while (at < end) {
-        uintptr_t next = (at | 7) + 1;
-        size_t part = (next < end ? next : end) - at;
-
-        plain_in_cell(thread, at, part, write, pc);
-        at += part;
-    }
 }
 
 /* --- locations --- */
@@ -388,11 +149,11 @@ static struct location *touch(unsigned thread, const void *address, size_t size,
                               const char *where)
 {
     uintptr_t at = (uintptr_t)address;
-    struct cell *cell = cell_at(at >> 3);
+    struct cell *cell = races_cell(at);
     struct location *location = find_location(cell, at, size);
 
     if (cell->whole || cell->bytes)
-        check_atomic(thread, cell, at, size, write, where);
+        races_check_atomic(thread, cell, at, size, write, where);
     /* The second: written by code that we do not see (assembly, the C library). */
     if (location->begin_anew || location->newest->value != memory_get(address, size))
         begin_history(location);

@@ -7,27 +7,7 @@
 #ifndef SLEY_MODEL_MEMORY_H
 #define SLEY_MODEL_MEMORY_H
 
-#include "model.h"
-
-enum {
-    CLOCK_MAIN = MODEL_THREADS_MAX, /* setup, and everything that was before the threads */
-    CLOCK_SC,                       /* counts seq_cst read-modify-writes; see memory.c */
-    CLOCKS,
-};
-
-/* How much of each thread is known: all it did up to and including this time of its own. */
-struct clock {
-    uint32_t at[CLOCKS];
-};
-
-/* What a thread knows. Each thread's own entry is its time: it goes on at each operation. */
-struct knowledge {
-    struct clock ordered; /* happens-before: what plain accesses may rely on */
-    struct clock seen;    /* what coherence forbids to read past; includes `ordered`, and what
-                             fences and reads add */
-    struct clock pending; /* of relaxed loads: becomes `seen` at an acquire fence */
-    struct clock fenced;  /* at the last release fence: what relaxed stores hand over */
-};
+#include "clocks.h"
 
 /* A new execution: all history is forgotten, in no time. */
 void memory_reset(void);

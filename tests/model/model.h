@@ -119,7 +119,7 @@ struct model {
                          on raw values of shared words: explore orders that nobody else could tell
                          apart, too. Dear; see conflict.h */
     bool random_only; /* too large to be exhausted: also without --random it is explored by
-                         .max_executions (0: 2,000) random schedules */
+                         .max_executions (0: 500) random schedules */
     const char *expect_failure; /* a planted bug: part of the message it must fail with, as "data
                                    race"; a run without that failure is a failure */
 

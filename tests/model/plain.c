@@ -8,6 +8,7 @@
  *
  * Bulk operations of the C library come here by renames.h.
  */
+#include "coroutine.h"
 #include "engine.h"
 #include "heap.h"
 #include "memory.h"
@@ -19,7 +20,7 @@ static inline void access(const void *address, size_t size, bool write, const vo
     if (unlikely(heap_is_freed(address, size)))
         engine_fail("plain %s of memory that has been given back, at %p", write ? "write" : "read",
                     address);
-    if (engine_checks_plain && size && !engine_is_private(address))
+    if (engine_checks_plain && size && !coroutine_is_private(address))
         memory_plain(engine_thread(), address, size, write, pc);
 }
 

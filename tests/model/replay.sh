@@ -25,6 +25,9 @@ repeats() # NAME MESSAGE OPTION...
 }
 
 repeats litmus_futex_early "waits for ever"
+repeats litmus_lost_update "not true: x == 3"
+repeats litmus_lost_update "not true: x == 3" --unreduced
+repeats litmus_lost_update "not true: x == 3" --random 1000
 repeats litmus_race_relaxed_load "data race"
 repeats litmus_race_relaxed_store "data race" --random 1000
 repeats litmus_futex_early "waits for ever" --random 1000 --seed 7

@@ -70,7 +70,8 @@ def switch_peer(values, wall=1.0, check=None):
     """A peer whose n-th run of `switch` (the discarded one is the first) gives values[n - 1]."""
     def behave(call, workers):
         right = rows.ROWS["switch"].check(workers, False)
-        return f"ns_per_switch {values[call - 1]}\ncheck {right if check is None else check}\n", wall
+        done = right if check is None else check
+        return f"ns_per_switch {values[call - 1]}\ncheck {done}\n", wall
     return behave
 
 
@@ -81,8 +82,9 @@ def switch_sley(values, wall=1.0):
 
 
 def make_session(machine, participants, benches=("switch",), workers=(1,), **options):
-    return session.Session(participants, list(benches), list(workers), session.Options(**options),
-                           Durations(), silent(), machine.execute, lambda size: None, machine.clock)
+    return session.Session(participants, list(benches), list(workers),
+                           session.Options(**options), Durations(), silent(), machine.execute,
+                           lambda size: None, machine.clock)
 
 
 def write_program(path, text):

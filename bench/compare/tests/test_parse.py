@@ -69,7 +69,7 @@ class Sley(unittest.TestCase):
         self.refused('{"bench":"switch"}\n', "garbage")
         self.refused("[1,2]\n", "garbage")
         self.refused(fakes.sley_output("switch", 1, {"ns_per_switch": (1, "ns")}), "1 workers")
-        self.refused(fakes.sley_output("switch", 2, {"ns_per_switch": (1, "us")}), "in us, not in ns")
+        self.refused(fakes.sley_output("switch", 2, {"ns_per_switch": (1, "us")}), "in us, not")
         self.refused(fakes.sley_output("switch", 2, {"other": (1, "ns")}), "ns_per_switch")
 
 

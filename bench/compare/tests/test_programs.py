@@ -44,7 +44,8 @@ class Peers(unittest.TestCase):
     def test_opened(self):
         self.make()
         peer = self.open()
-        self.assertEqual((peer.version, peer.about, peer.link), ("fake 1.2", "a fake", "as it comes"))
+        self.assertEqual((peer.version, peer.about, peer.link),
+                         ("fake 1.2", "a fake", "as it comes"))
         self.assertEqual(set(peer.offers), {"switch", "wake"})
         self.assertEqual(peer.command("wake", 2, True)[1:], ["wake", "--workers", "2", "--quick"])
 
@@ -76,7 +77,8 @@ class Peers(unittest.TestCase):
             self.open()
 
     def test_broken(self):
-        for build, about in (("#!/bin/sh\necho no >&2; exit 1\n", "does not build: exit status 1: no"),
+        for build, about in (("#!/bin/sh\necho no >&2; exit 1\n",
+                              "does not build: exit status 1: no"),
                              ("#!/bin/sh\necho fake 1\n", "left no program"),
                              (BUILD.replace("echo compiling && echo fake 1.2", "echo"),
                               "does not print a version"),

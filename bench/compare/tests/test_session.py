@@ -72,7 +72,8 @@ class Failures(unittest.TestCase):
         self.assertEqual(made.failures, ["bad: switch, 1 worker: exit status 1"])
 
     def test_a_refusal_is_no_failure(self):
-        made = self.with_peer(lambda call, workers: process.Run(problem="has no yield", refused=True))
+        refusal = process.Run(problem="bad: switch: has no yield", refused=True)
+        made = self.with_peer(lambda call, workers: refusal)
         self.assertEqual((made.failures, made.notes), ([], ["bad: switch, 1 worker: has no yield"]))
 
     def test_without_sley_there_is_no_ratio(self):
@@ -100,6 +101,23 @@ class Time(unittest.TestCase):
         self.assertRegex(" ".join(made.notes), "slow: switch, 1 worker: [12] of 3 rounds")
         self.assertEqual(made.failures, [])
         self.assertLessEqual(took, 80)
+
+    def test_a_slow_one_that_becomes_slower_takes_nobodys_round(self):
+        def slower(call, workers):
+            return quick_switch(5.0 if call == 1 else 25.0)(call, workers)
+        machine = fakes.Machine({"sley-bench": switch_sley([1] * 9), "slow": slower,
+                                 "fast": quick_switch(1.0)})
+        made = make_session(machine, [peer("slow"), sley(), peer("fast")], quick=True, rounds=3,
+                            timeout=30, limit=32)
+        found, _ = run(made)
+        self.assertEqual(len(found["fast", 1].values), 3)
+        self.assertEqual(len(found["sley", 1].values), 3)
+
+    def test_hangs_leave_time_for_the_others(self):
+        _, found, took = self.quick({"a": 1e9, "b": 1e9, "c": 1e9, "fast": 1.0}, limit=105)
+        self.assertEqual(len(found["fast", 1].values), 3)
+        self.assertEqual(len(found["sley", 1].values), 3)
+        self.assertLessEqual(took, 105)
 
     def test_it_ends_in_time_whatever_happens(self):
         slow = {f"p{i}": 19.0 for i in range(9)}

@@ -52,6 +52,14 @@ class Table(unittest.TestCase):
         more = [result("b", 1, [3], OPS), result("a", 1, [2], OPS), result("sley", 1, [1], OPS)]
         self.assertEqual([r.peer for r in table.ranked(more)], ["sley", "b", "a"])
 
+    def test_lines_that_say_the_same_are_one(self):
+        lines = ["py: switch, 2 workers: one thread", "go: died", "py: wake, 2 workers: one thread",
+                 "py: wake, 1 worker: late: by far", "go: wake, 1 worker: one thread"]
+        self.assertEqual(table.gather(lines),
+                         ["py: one thread (switch, 2 workers; wake, 2 workers)", "go: died",
+                          "py: wake, 1 worker: late: by far", "go: wake, 1 worker: one thread"])
+        self.assertEqual(table.gather(["go: died", "go: died"]), ["go: died"])
+
     def test_standing(self):
         found = some_results()
         self.assertEqual(table.standing(found), (4, 4))

@@ -22,8 +22,8 @@ case $1 in
 list) echo 'switch   two tasks yield'; echo 'wake   a thread wakes a task'; exit ;;
 esac
 line() {
-    echo "{\\"bench\\":\\"$1\\",\\"workers\\":$2,\\"metric\\":\\"$3\\",\\"unit\\":\\"$4\\",\\"median\\":$5,"\
-"\\"min\\":1,\\"max\\":2,\\"runs\\":1}"
+    printf '{"bench":"%s","workers":%s,"metric":"%s","unit":"%s","median":%s,' "$@"
+    echo '"min":1,"max":2,"runs":1}'
 }
 case $1 in
 switch) line switch $3 ns_per_switch ns 20 ;;
@@ -35,7 +35,7 @@ esac
 SWITCH = {
     "good": "echo ns_per_switch 50; echo check $((10000000 * $3))",
     "crash": "echo ns_per_switch 50; kill -SEGV $$",
-    "garbage": "echo 'Traceback (most recent call last):'",
+    "garbage": "echo 'Traceback (most recent'",
     "wrong": "echo ns_per_switch 50; echo check 1",
     "fails": "echo 'out of luck' >&2; exit 1",
     "declines": "echo 'has no yield' >&2; exit 3",
@@ -101,14 +101,14 @@ class Whole(unittest.TestCase):
         status, out, err = self.call("switch")
         self.assertEqual(status, 1)
         for line in ("crash: switch, 1 worker: killed by signal 11 (SIGSEGV)",
-                     "garbage: switch, 1 worker: printed garbage: 'Traceback (most recent call last):'",
+                     "garbage: switch, 1 worker: printed garbage: 'Traceback (most recent'",
                      "wrong: switch, 1 worker: wrong result: check is 1, not 10000000",
                      "fails: switch, 1 worker: exit status 1: out of luck",
                      "nobuild: does not build: exit status 2: syntax error"):
             self.assertEqual(out.count(f"failed: {line}\n"), 1, out)
             self.assertIn(line + "\n", err)
         self.assertIn("note: missing: skipped: there is no compiler\n", out)
-        self.assertIn("note: declines: switch, 1 worker: has no yield\n", out)
+        self.assertRegex(out, "note: declines: .*has no yield")
         self.assertIn("sley is ahead in", out)
         found = self.results()
         self.assertEqual({entry["peer"] for entry in found}, {"sley", "good"})

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # build.sh: what the build scripts of the peers have in common. Sourced, not run.
 #
 # Each is called as `build OUTDIR`, leaves the program as OUTDIR/<peer>, prints the version of what

@@ -24,7 +24,10 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+#define PEER_NORETURN [[noreturn]]
 extern "C" {
+#else
+#define PEER_NORETURN _Noreturn
 #endif
 
 /* What a row is told. The sizes are those of bench/bench_*.c. */
@@ -56,8 +59,8 @@ void peer_check(int64_t value);
 
 /* One line on stderr and the end of the process: with 1, the work failed; with 3, the row cannot be
  * done here. */
-__attribute__((noreturn, format(printf, 1, 2))) void peer_fail(const char *format, ...);
-__attribute__((noreturn, format(printf, 1, 2))) void peer_decline(const char *format, ...);
+PEER_NORETURN void peer_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+PEER_NORETURN void peer_decline(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Spawns `batch` empty tasks that each result in 1, joins them and adds up their results; this
  * `batches` times, one after another. Stores the sum of all and returns the ns per task. */
@@ -75,8 +78,9 @@ int64_t peer_cpu(void);
 /* Bytes of resident memory and page tables of this process. */
 int64_t peer_memory(void);
 
-/* Ends with 3 where the system has not that much memory to give. */
-void peer_need_memory(size_t bytes);
+/* For a row that needs more memory than ours does: has the machine find that much, by touching and
+ * returning it. Ends with 3 where there is not so much. */
+void peer_find_memory(size_t bytes);
 
 /* Zeroed, and every page has been written. Never NULL. */
 void *peer_alloc(size_t count, size_t size);

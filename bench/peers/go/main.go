@@ -7,8 +7,8 @@
 // of what goroutines cost. The runtime does not pin its threads, so neither do we.
 //
 // switch: runtime.Gosched(), two goroutines per worker. A yield puts the goroutine into the global
-// queue, under a lock; goroutines that hand over by a channel stay in the processor's own queue, but
-// that is not a yield.
+// queue, under a lock; goroutines that hand over by a channel stay in the processor's own queue,
+// but that is not a yield.
 //
 // spawn: the results go into a slice, a WaitGroup joins. There are no join handles in Go: one waits
 // for all.
@@ -46,11 +46,8 @@ import (
 	"unsafe"
 )
 
-const (
-	exitFailed   = 1
-	exitUsage    = 2
-	exitDeclined = 3
-)
+// Exit statuses.
+const exitFailed, exitUsage, exitDeclined = 1, 2, 3
 
 type setup struct {
 	workers int
@@ -188,17 +185,14 @@ func runSpawn(s setup) {
 	check(total)
 }
 
-func runSpawnBatches(s setup) {
-	ns, sum := spawn(s.size(1000, 100), 1000)
-	metric("ns_per_task", ns)
+func runShape(name string, batches, batch int) {
+	ns, sum := spawn(batches, batch)
+	metric(name, ns)
 	check(sum)
 }
 
-func runSpawnFlat(s setup) {
-	ns, sum := spawn(1, s.size(1000000, 100000))
-	metric("ns_per_task_flat", ns)
-	check(sum)
-}
+func runSpawnBatches(s setup) { runShape("ns_per_task", s.size(1000, 100), 1000) }
+func runSpawnFlat(s setup)    { runShape("ns_per_task_flat", 1, s.size(1000000, 100000)) }
 
 func skynet(out chan<- int64, first, size int64) {
 	if size == 1 {
@@ -297,8 +291,9 @@ func runTimer(s setup) {
 
 // pinToSecond leaves the calling thread the second of the processors that the process may use.
 func pinToSecond() {
-	var set, one [1024 / 8]byte // a CPU mask as the kernel wants it
-	syscall.RawSyscall(syscall.SYS_SCHED_GETAFFINITY, 0, unsafe.Sizeof(set), uintptr(unsafe.Pointer(&set)))
+	var set, one [1024 / 8]byte // CPU masks as the kernel wants them
+	size := unsafe.Sizeof(set)
+	syscall.RawSyscall(syscall.SYS_SCHED_GETAFFINITY, 0, size, uintptr(unsafe.Pointer(&set)))
 	found := 0
 	for i := 0; i < 8*len(set) && found < 2; i++ {
 		if set[i/8]&(1<<(i%8)) != 0 {
@@ -307,7 +302,8 @@ func pinToSecond() {
 			found++
 		}
 	}
-	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(one), uintptr(unsafe.Pointer(&one)))
+	mask := uintptr(unsafe.Pointer(&one))
+	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, 0, size, mask)
 	if errno != 0 {
 		fail(exitFailed, "cannot place a thread: %v", errno)
 	}

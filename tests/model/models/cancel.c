@@ -10,6 +10,13 @@
  * A cancel comes without any publication by the task, so whatever it reads of the task (which
  * worker it is on) is ordered by the wait word alone: cancel_moved has the task on another worker
  * than the one where the canceller last saw it.
+ *
+ * Broken and caught: either fence left out, also in cancel_all; the look at the flag after the
+ * announcement; a lost abandon there; a wake in spite of the shield; the reason after the flag, or
+ * the flag without release or acquire; a park that reports a wake without looking whose permit it
+ * was; a walk that skips new tasks (shutdown.c) or cancels free ones. Without consequence: the
+ * order of the swap of the reason (a string outlives the task), the acquire of the walk's look at
+ * the state (the fences are what makes new tasks visible).
  */
 #include "wait_lab.h"
 

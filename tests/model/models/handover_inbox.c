@@ -5,6 +5,9 @@
  * Only the push that finds the inbox empty sends a signal. The loop is libuv's as far as that
  * matters: it sleeps while there is no signal, takes all signals at once, and then runs its
  * callback, which empties the inbox.
+ *
+ * Broken and caught: a push without release, a take without acquire, a push that is a store, no
+ * signal, the order not turned. Without consequence: the other halves of both orders.
  */
 #include "../../../io/inbox.h"
 

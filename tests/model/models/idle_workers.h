@@ -23,7 +23,7 @@ static struct sley__worker workers[WORKERS_MAX];
 /* What stands for a task: its payload is plain, so whoever gets it has to be ordered after whoever
  * made it ready. */
 static struct sley_task tasks[TASKS_MAX];
-static int errno_of_models;
+static int errno_of[WORKERS_MAX]; /* the carriers' */
 
 /* All but the pools, which nobody asks. */
 static void workers_init(unsigned count)
@@ -48,7 +48,7 @@ static void workers_init(unsigned count)
         worker->lifo_left = SLEY__LIFO_BUDGET;
         worker->woken_left = SLEY__WOKEN_BUDGET;
         worker->victims = victims[count][i];
-        worker->errno_location = &errno_of_models;
+        worker->errno_location = &errno_of[i];
         worker->now = sley__clock_now();
         sley__deque_init(&worker->spawned);
         sley__deque_init(&worker->woken);

@@ -9,6 +9,11 @@
  * wait.
  *
  * Levels, cascades and the distance of deadlines are arithmetic, and have unit tests.
+ *
+ * Broken and caught: arm that does not bring `next` forward, or always sets it; disarm that does
+ * not look whether the timer is linked, looks before it locks, or forgets other timers; advance
+ * that leaves what a full `due` left behind, or says that nothing is left; no disarm after a wake;
+ * a fire that does not ask the wait word; a cancel forgotten behind an ambient deadline.
  */
 #include "timer_impl.h"
 #include "wait_lab.h"
@@ -306,3 +311,32 @@ MODEL(timer_cancel, .about = "an ambient deadline that another worker fires, aga
       .threads = 1, .setup = setup_wait, .body = {cancel}, .verify = verify_cancel,
       .may_block = true, .every_switch_costs = true, .stale = 1, .argument = &timers,
       .must_see = {"cancelled", "timed out"});
+
+/* The worker that has fired the timer cancels the task before it can have been resumed: an ambient
+ * deadline gives way to that, one of the call's own has done its work. */
+static void fire_and_cancel(void)
+{
+    struct sley__worker *worker = sley__worker_current();
+
+    model_wait_until(deadline_is_set, NULL);
+    while (!sley__worker_fire(worker, &lab_workers[0].wheel, AT(3)))
+        model_yield();
+    cancel(0);
+}
+
+static void setup_late(void)
+{
+    memset(&mail, 0, sizeof mail);
+    lab_setup(1, 2,
+              (lab_script *[]){model_variant() ? wait_with_deadline : wait_late, fire_and_cancel});
+    init_wheel(&lab_workers[0].wheel);
+}
+
+static void verify_late(void)
+{
+    lab_verify();
+    model_assert(result == (model_variant() ? SLEY_ETIMEDOUT : SLEY_ECANCELED), "%d", result);
+}
+
+MODEL(timer_late, .about = "a cancel that comes between a deadline and its task",
+      .setup = setup_late, .verify = verify_late, .may_block = true, .variants = 2, .stale = 1);

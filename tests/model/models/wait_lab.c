@@ -31,24 +31,35 @@ static struct sley__task_slab slab;
 static lab_script *scripts[LAB_TASKS];
 static bool is_task[LAB_TASKS], may_resume[LAB_TASKS];
 static bool ended[LAB_TASKS]; /* ghost */
+static bool thieves;
+
+static MODEL_GHOST bool has_ready(const struct sley__deque *queue)
+{
+    return queue->tail > queue->head && queue->tail > queue->claimed;
+}
 
 /* Whether a worker would find something, as of now. */
 static MODEL_GHOST bool has_work(void *arg)
 {
     struct sley__worker *worker = arg;
 
-    return worker->woken.head != worker->woken.tail || lab_sched.inject.count;
+    return has_ready(&worker->woken) || lab_sched.inject.count ||
+           (thieves && has_ready(&lab_workers[!worker->index].woken));
 }
 
-/* One task out of the worker's queue or the shared one; NULL: somebody was faster. */
+/* One task out of the worker's queue, the shared one or the other's; NULL: somebody was faster. */
 static struct sley_task *take(struct sley__worker *worker)
 {
-    struct sley_task *task;
+    struct sley_task *task, *stolen[SLEY__STEAL_MAX];
     size_t n;
 
     if ((task = sley__deque_take(&worker->woken)))
         return task;
-    return sley__inject_take(&lab_sched.inject, 1, &n);
+    if ((task = sley__inject_take(&lab_sched.inject, 1, &n)) || !thieves)
+        return task;
+    n = sley__deque_steal(&lab_workers[!worker->index].woken, stolen);
+    ensure(n <= 1); /* there are no more tasks in these models */
+    return n ? stolen[0] : NULL;
 }
 
 static MODEL_GHOST void check_resumed(const struct sley_task *task)
@@ -181,6 +192,7 @@ void lab_setup(unsigned tasks, unsigned workers, lab_script *const script[])
     sley__idle_init(&lab_sched.idle, workers);
     sley__inject_init(&lab_sched.inject);
     sley__task_pool_init(&lab_sched.tasks);
+    thieves = false;
     memset(is_task, 0, sizeof is_task);
     memset(may_resume, 0, sizeof may_resume);
     memset(ended, 0, sizeof ended);
@@ -194,6 +206,11 @@ void lab_setup(unsigned tasks, unsigned workers, lab_script *const script[])
             put_task_on(&lab_workers[i], i);
     }
     ensure(sley__sched_start(&lab_sched) == 0);
+}
+
+void lab_let_steal(void)
+{
+    thieves = true;
 }
 
 void lab_queue(unsigned i, lab_script *script)

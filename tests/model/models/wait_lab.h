@@ -28,6 +28,10 @@ typedef void lab_script(void);
 /* From setup(). The first `tasks` of the scripts are tasks. */
 void lab_setup(unsigned tasks, unsigned workers, lab_script *const script[]);
 
+/* The workers also steal from each other's queue of woken tasks. From setup(), after lab_setup().
+ */
+void lab_let_steal(void);
+
 /* Task i, beyond the workers, has run before and stands in the queue of worker 0; it goes on with
  * `script`. From setup(), after lab_setup(). */
 void lab_queue(unsigned i, lab_script *script);
