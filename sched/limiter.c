@@ -100,7 +100,7 @@ int sley_limiter_release(struct sley_limiter *limiter, struct sley_token *token)
     int error = 0;
 
     sley__lock_acquire(lock_of(limiter));
-    if (token_of(limiter, owner) == token) {
+    if (token && token_of(limiter, owner) == token) {
         take_in(limiter, token);
         serve(limiter);
     } else {
