@@ -241,9 +241,3 @@ void sley_mutex_unlock(struct sley_mutex *mutex)
         }
     }
 }
-
-void sley__mutex_cleanup(struct sley_mutex **held)
-{
-    if (*held)
-        sley_mutex_unlock(*held);
-}

@@ -104,9 +104,3 @@ int sley_semaphore_release(struct sley_semaphore *semaphore)
     } while (!cas_acq_rel(word_of(semaphore), &word, word + 1));
     return 0;
 }
-
-void sley__semaphore_cleanup(struct sley_semaphore **held)
-{
-    if (*held)
-        (void)sley_semaphore_release(*held);
-}

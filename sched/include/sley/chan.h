@@ -28,11 +28,11 @@ struct sley_chan;
  *   item_size  bytes of an item; 0 for one that only tells that something has happened
  *   capacity   items it keeps; 0: unbuffered
  * 0, SLEY_ENOMEM, or SLEY_EINVAL if a buffer of that size cannot exist. Any thread. Never parks.
- * Since 0.2. */
+ * Since 0.1. */
 SLEY_EXPORT int sley_chan_new(size_t item_size, size_t capacity, struct sley_chan **out);
 
 /* Frees it with the items that nobody has received. Nobody may be waiting. NULL is fine. Any
- * thread. Never parks. Since 0.2. */
+ * thread. Never parks. Since 0.1. */
 SLEY_EXPORT void sley_chan_free(struct sley_chan *chan);
 
 /* Sends a copy of *item: waits until it is in the buffer, or received.
@@ -41,22 +41,22 @@ SLEY_EXPORT void sley_chan_free(struct sley_chan *chan);
  *                   closed before that; not sent
  *   SLEY_ECANCELED, SLEY_ETIMEDOUT
  *                   not sent
- * Any thread. May park. Since 0.2. */
+ * Any thread. May park. Since 0.1. */
 SLEY_EXPORT int sley_chan_send(struct sley_chan *chan, const void *item);
 
 /* Receives the oldest item into *item. 0; SLEY_ECLOSED or the reason, once it is closed and what
  * was sent before has been received; SLEY_ECANCELED, SLEY_ETIMEDOUT: nothing was received. Any
- * thread. May park. Since 0.2. */
+ * thread. May park. Since 0.1. */
 SLEY_EXPORT int sley_chan_recv(struct sley_chan *chan, void *item);
 
 /* The same without waiting: 1 if done, 0 if they would have to wait, or SLEY_ECLOSED / the reason.
- * Any thread. Never park. Since 0.2. */
+ * Any thread. Never park. Since 0.1. */
 SLEY_EXPORT int sley_chan_try_send(struct sley_chan *chan, const void *item);
 SLEY_EXPORT int sley_chan_try_recv(struct sley_chan *chan, void *item);
 
 /* Closes it: sends fail from now on, and those that wait; receives fail once it is empty.
  *   reason  what both sides are told: a negative code, or 0 for SLEY_ECLOSED
- * 0, or what it was closed with before: that stays. Any thread. Never parks. Since 0.2. */
+ * 0, or what it was closed with before: that stays. Any thread. Never parks. Since 0.1. */
 SLEY_EXPORT int sley_chan_close(struct sley_chan *chan, int reason);
 
 struct sley_chan_stats {
@@ -68,7 +68,7 @@ struct sley_chan_stats {
     int closed;                /* 0, or what it was closed with */
 };
 
-/* What goes on. Any thread. Never parks. Since 0.2. */
+/* What goes on. Any thread. Never parks. Since 0.1. */
 SLEY_EXPORT void sley_chan_stats(struct sley_chan *chan, struct sley_chan_stats *stats);
 
 /* --- select ----------------------------------------------------------------------------------- */
@@ -91,7 +91,7 @@ struct sley_select_case {
  * Returns the index of the case that was done, or
  *   SLEY_ETIMEDOUT, SLEY_ECANCELED  none was
  *   SLEY_EINVAL     more than SLEY_SELECT_MAX cases
- * The same channel may stand in several cases. Any thread. May park. Since 0.2. */
+ * The same channel may stand in several cases. Any thread. May park. Since 0.1. */
 SLEY_EXPORT int sley_select(struct sley_select_case *cases, size_t count, int64_t deadline);
 
 #ifdef __cplusplus

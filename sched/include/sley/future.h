@@ -31,28 +31,28 @@ struct sley_future {
 
 /* Completes it with a value; with an error, a negative code. True if it was this call that did,
  * false if it was completed before: that stays. What the caller did before is visible to whoever
- * has seen the completion. Any thread. Never parks. Since 0.2. */
+ * has seen the completion. Any thread. Never parks. Since 0.1. */
 SLEY_EXPORT bool sley_future_complete(struct sley_future *future, void *value);
 SLEY_EXPORT bool sley_future_fail(struct sley_future *future, int error);
 
-/* Whether it is completed. Any thread. Never parks. Since 0.2. */
+/* Whether it is completed. Any thread. Never parks. Since 0.1. */
 SLEY_EXPORT bool sley_future_is_done(const struct sley_future *future);
 
 /* Waits until it is completed. 0 and *value (unless value is NULL); the error it was completed
  * with; or SLEY_ECANCELED / SLEY_ETIMEDOUT of the caller, which says nothing of the future: ask
  * sley_future_is_done() where it may have failed with these itself. Any thread. May park. Since
- * 0.2. */
+ * 0.1. */
 SLEY_EXPORT int sley_future_wait(struct sley_future *future, void **value);
 
 #define SLEY_FUTURES_MAX 64
 
 /* Waits until at least one of `count` futures is completed; the index of the first such one. NULLs
  * are never completed. SLEY_EINVAL for more than SLEY_FUTURES_MAX; SLEY_ECANCELED, SLEY_ETIMEDOUT.
- * Any thread. May park. Since 0.2. */
+ * Any thread. May park. Since 0.1. */
 SLEY_EXPORT int sley_future_wait_any(struct sley_future *const *futures, size_t count);
 
 /* Waits until all of them are. 0, SLEY_ECANCELED, SLEY_ETIMEDOUT; what each was completed with says
- * sley_future_wait(), which does not wait then. Any thread. May park. Since 0.2. */
+ * sley_future_wait(), which does not wait then. Any thread. May park. Since 0.1. */
 SLEY_EXPORT int sley_future_wait_all(struct sley_future *const *futures, size_t count);
 
 #ifdef __cplusplus

@@ -57,13 +57,13 @@ struct sley_mutex {
 
 /* Acquires the mutex. 0, or SLEY_ECANCELED / SLEY_ETIMEDOUT and it was not acquired. A debug build
  * ends the program with a message if the caller has it already. Any thread. May park.
- * Algorithm: Go's sync.Mutex, with a count of bypasses in place of its millisecond. Since 0.2. */
+ * Algorithm: Go's sync.Mutex, with a count of bypasses in place of its millisecond. Since 0.1. */
 SLEY_EXPORT int sley_mutex_lock(struct sley_mutex *mutex);
 
-/* Acquires it if it is free: true. Any thread. Never parks. Since 0.2. */
+/* Acquires it if it is free: true. Any thread. Never parks. Since 0.1. */
 SLEY_EXPORT bool sley_mutex_try(struct sley_mutex *mutex);
 
-/* Releases it. Whoever has it; any thread. Never parks. Since 0.2. */
+/* Releases it. Whoever has it; any thread. Never parks. Since 0.1. */
 SLEY_EXPORT void sley_mutex_unlock(struct sley_mutex *mutex);
 
 /* --- semaphore -------------------------------------------------------------------------------- */
@@ -89,14 +89,14 @@ struct sley_semaphore {
     }
 
 /* Takes a permit. 0, or SLEY_ECANCELED / SLEY_ETIMEDOUT and none was taken. Any thread. May park.
- * Since 0.2. */
+ * Since 0.1. */
 SLEY_EXPORT int sley_semaphore_acquire(struct sley_semaphore *semaphore);
 
-/* Takes a permit if there is one: true. Any thread. Never parks. Since 0.2. */
+/* Takes a permit if there is one: true. Any thread. Never parks. Since 0.1. */
 SLEY_EXPORT bool sley_semaphore_try(struct sley_semaphore *semaphore);
 
 /* Gives a permit back. 0, or SLEY_EINVAL if that would be more than the limit: nothing was done.
- * Any thread, it need not have taken one. Never parks. Since 0.2. */
+ * Any thread, it need not have taken one. Never parks. Since 0.1. */
 SLEY_EXPORT int sley_semaphore_release(struct sley_semaphore *semaphore);
 
 /* --- reader-writer lock ----------------------------------------------------------------------- */
@@ -112,13 +112,13 @@ struct sley_rwlock {
 #define SLEY_RWLOCK_INIT SLEY_MUTEX_INIT
 
 /* Acquire for reading, for writing: 0, or SLEY_ECANCELED / SLEY_ETIMEDOUT and it was not acquired.
- * The try calls: true if acquired at once. Any thread. The first two may park. Since 0.2. */
+ * The try calls: true if acquired at once. Any thread. The first two may park. Since 0.1. */
 SLEY_EXPORT int sley_rwlock_read(struct sley_rwlock *rwlock);
 SLEY_EXPORT int sley_rwlock_write(struct sley_rwlock *rwlock);
 SLEY_EXPORT bool sley_rwlock_try_read(struct sley_rwlock *rwlock);
 SLEY_EXPORT bool sley_rwlock_try_write(struct sley_rwlock *rwlock);
 
-/* Releases what the caller has, of either kind. Any thread. Never parks. Since 0.2. */
+/* Releases what the caller has, of either kind. Any thread. Never parks. Since 0.1. */
 SLEY_EXPORT void sley_rwlock_unlock(struct sley_rwlock *rwlock);
 
 /* --- condition -------------------------------------------------------------------------------- */
@@ -135,11 +135,11 @@ struct sley_cond {
  *   SLEY_ECANCELED, SLEY_ETIMEDOUT
  *                   the caller was cancelled, or late; it has taken no signal away from others
  * Getting the mutex back waits without regard to cancel and deadline. Any thread that has the
- * mutex. May park. Since 0.2. */
+ * mutex. May park. Since 0.1. */
 SLEY_EXPORT int sley_cond_wait(struct sley_cond *cond, struct sley_mutex *mutex);
 
 /* Wakes the one that has waited longest, or all. Any thread, with or without the mutex. Never
- * parks. Since 0.2. */
+ * parks. Since 0.1. */
 SLEY_EXPORT void sley_cond_signal(struct sley_cond *cond);
 SLEY_EXPORT void sley_cond_broadcast(struct sley_cond *cond);
 
@@ -155,13 +155,13 @@ struct sley_event {
 #define SLEY_EVENT_INIT SLEY_MUTEX_INIT
 
 /* Sets the flag and wakes all who wait; clears it; whether it is set. Any thread. Never park. What
- * was done before the set is visible to whoever has seen it. Since 0.2. */
+ * was done before the set is visible to whoever has seen it. Since 0.1. */
 SLEY_EXPORT void sley_event_set(struct sley_event *event);
 SLEY_EXPORT void sley_event_clear(struct sley_event *event);
 SLEY_EXPORT bool sley_event_is_set(const struct sley_event *event);
 
 /* Waits until the flag is, or was for an instant, set. 0, SLEY_ECANCELED, SLEY_ETIMEDOUT. Any
- * thread. May park. Since 0.2. */
+ * thread. May park. Since 0.1. */
 SLEY_EXPORT int sley_event_wait(struct sley_event *event);
 
 /* --- wait group ------------------------------------------------------------------------------- */
@@ -174,14 +174,14 @@ struct sley_wait_group {
 
 #define SLEY_WAIT_GROUP_INIT SLEY_MUTEX_INIT
 
-/* `n` more are to be done. Any thread. Never parks. Since 0.2. */
+/* `n` more are to be done. Any thread. Never parks. Since 0.1. */
 SLEY_EXPORT void sley_wait_group_add(struct sley_wait_group *group, uint64_t n);
 
-/* One is done. 0, or SLEY_EINVAL if none was left to be done. Any thread. Never parks. Since 0.2.
+/* One is done. 0, or SLEY_EINVAL if none was left to be done. Any thread. Never parks. Since 0.1.
  */
 SLEY_EXPORT int sley_wait_group_done(struct sley_wait_group *group);
 
-/* Waits until none is left. 0, SLEY_ECANCELED, SLEY_ETIMEDOUT. Any thread. May park. Since 0.2. */
+/* Waits until none is left. 0, SLEY_ECANCELED, SLEY_ETIMEDOUT. Any thread. May park. Since 0.1. */
 SLEY_EXPORT int sley_wait_group_wait(struct sley_wait_group *group);
 
 /* --- barrier ---------------------------------------------------------------------------------- */
@@ -200,7 +200,7 @@ struct sley_barrier {
 
 /* Waits for the others. 1 for the last one to come, 0 for the others; SLEY_ECANCELED,
  * SLEY_ETIMEDOUT: the caller has left, and its place is free again. Any thread. May park. Since
- * 0.2. */
+ * 0.1. */
 SLEY_EXPORT int sley_barrier_wait(struct sley_barrier *barrier);
 
 /* --- once ------------------------------------------------------------------------------------- */
@@ -216,7 +216,7 @@ struct sley_once {
 
 /* Calls fn(arg) unless a call before it has succeeded; others wait meanwhile. Returns 0 when it has
  * been done, by whomever; fn's own result if that is negative, and then the next caller tries; or
- * SLEY_ECANCELED / SLEY_ETIMEDOUT while waiting for another one. Any thread. May park. Since 0.2.
+ * SLEY_ECANCELED / SLEY_ETIMEDOUT while waiting for another one. Any thread. May park. Since 0.1.
  */
 SLEY_EXPORT int sley_once_do(struct sley_once *once, int (*fn)(void *arg), void *arg);
 
@@ -245,17 +245,17 @@ struct sley_token {
 /* Takes one permit, in `token`, in the order of arrival. 0, or
  *   SLEY_EBUSY      the caller (task or thread) has one already
  *   SLEY_ECANCELED, SLEY_ETIMEDOUT
- * and none was taken. Any thread. May park. Since 0.2. */
+ * and none was taken. Any thread. May park. Since 0.1. */
 SLEY_EXPORT int sley_limiter_acquire(struct sley_limiter *limiter, struct sley_token *token);
 
-/* Gives it back. 0, or SLEY_EPERM: the caller has not taken it. Never parks. Since 0.2. */
+/* Gives it back. 0, or SLEY_EPERM: the caller has not taken it. Never parks. Since 0.1. */
 SLEY_EXPORT int sley_limiter_release(struct sley_limiter *limiter, struct sley_token *token);
 
 /* Changes how many there may be, at least 1; if more are taken already, the next ones wait until
- * there are fewer. 0, or SLEY_EINVAL. Any thread. Never parks. Since 0.2. */
+ * there are fewer. 0, or SLEY_EINVAL. Any thread. Never parks. Since 0.1. */
 SLEY_EXPORT int sley_limiter_resize(struct sley_limiter *limiter, uint32_t capacity);
 
-/* How many are taken now. Any thread. Never parks. Since 0.2. */
+/* How many are taken now. Any thread. Never parks. Since 0.1. */
 SLEY_EXPORT uint32_t sley_limiter_taken(struct sley_limiter *limiter);
 
 /* --- rate limiter ----------------------------------------------------------------------------- */
@@ -277,10 +277,10 @@ struct sley_rate_limiter {
 
 /* Waits for its turn; turns are in the order of the calls. 0, or SLEY_ECANCELED / SLEY_ETIMEDOUT
  * (the latter at once if the turn would come too late) and no turn was used. Any thread. May park.
- * Since 0.2. */
+ * Since 0.1. */
 SLEY_EXPORT int sley_rate_limiter_wait(struct sley_rate_limiter *limiter);
 
-/* Takes a turn if it is there now: true. Any thread. Never parks. Since 0.2. */
+/* Takes a turn if it is there now: true. Any thread. Never parks. Since 0.1. */
 SLEY_EXPORT bool sley_rate_limiter_try(struct sley_rate_limiter *limiter);
 
 /* --- scoped ----------------------------------------------------------------------------------- */
@@ -299,14 +299,22 @@ SLEY_EXPORT bool sley_rate_limiter_try(struct sley_rate_limiter *limiter);
              ((status) = sley_mutex_lock(mutex)) == 0 ? (mutex) : NULL,                 \
                                         *sley__once = sley__held;                       \
          sley__once; sley__once = NULL)
-SLEY_EXPORT void sley__mutex_cleanup(struct sley_mutex **held);
+static inline void sley__mutex_cleanup(struct sley_mutex **held)
+{
+    if (*held)
+        sley_mutex_unlock(*held);
+}
 
 #define SLEY_WITH_SEMAPHORE(semaphore, status)                                                  \
     for (struct sley_semaphore * sley__held __attribute__((cleanup(sley__semaphore_cleanup))) = \
              ((status) = sley_semaphore_acquire(semaphore)) == 0 ? (semaphore) : NULL,          \
                                             *sley__once = sley__held;                           \
          sley__once; sley__once = NULL)
-SLEY_EXPORT void sley__semaphore_cleanup(struct sley_semaphore **held);
+static inline void sley__semaphore_cleanup(struct sley_semaphore **held)
+{
+    if (*held)
+        (void)sley_semaphore_release(*held);
+}
 
 #ifdef __cplusplus
 }
