@@ -474,7 +474,7 @@ class Hunt:
         finally:
             if slot:
                 self.program.slots.put(slot)
-        if result.state != "broken":
+        if result.state == "killed" or mutant.name in self.equivalent and result.state != "broken":
             self.cache.put(f"{mutant.name} {mutant.new}", self.world(mutant, result.killer), result)
         return mutant, result, time.monotonic() - begin
 
