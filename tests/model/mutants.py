@@ -49,7 +49,7 @@ SOURCE = HERE.parent.parent
 
 BOUND = 2
 BUDGET = 60  # seconds that all models may take at that bound
-EQUIVALENT_LIMIT = 4000  # executions of an exploration, where no failure is expected
+EQUIVALENT_LIMIT = 1000  # executions of an exploration, where no failure is expected
 STRESS_SCHEDULES = 10_000_000
 STRESS_SECONDS = 120  # of one exploration at bound 3
 RUN_TIMEOUT = 900  # of one run of the checker: it hangs
