@@ -170,16 +170,6 @@ free_runtime:
 
 /* --- stop ----------------------------------------------------------------------------------- */
 
-static void end_tasks(struct sley__sched *sched)
-{
-    store_release(&sched->closing, 1);
-    fence_heavy(); /* partner: fence_light in spawn.c's submit */
-    sley__sched_cancel_all(sched, "the runtime is shutting down");
-    sley__sched_check_drained(sched);
-    while (!load_acquire(&sched->drained)) /* partner: sley__sched_check_drained */
-        sley__futex_wait(&sched->drained, 0, SLEY_FOREVER);
-}
-
 static void close_services(struct sley_runtime *runtime)
 {
     struct sley__poller *poller = load_acquire(&runtime->sched.poller);
@@ -198,7 +188,7 @@ void sley_runtime_free(struct sley_runtime *runtime)
     if (!runtime)
         return;
     ensure_msg(!sley__worker_current(), "sley_runtime_free: called from a task");
-    end_tasks(&runtime->sched);
+    sley__sched_end_tasks(&runtime->sched);
     delist(runtime);
     sley__sched_stop(&runtime->sched);
     close_services(runtime);

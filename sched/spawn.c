@@ -318,6 +318,16 @@ void sley__sched_check_drained(struct sley__sched *sched)
     sley__futex_wake(&sched->drained, 1);
 }
 
+void sley__sched_end_tasks(struct sley__sched *sched)
+{
+    store_release(&sched->closing, 1);
+    fence_heavy(); /* partner: fence_light in submit and in sley__worker_finish */
+    sley__sched_cancel_all(sched, "the runtime is shutting down");
+    sley__sched_check_drained(sched);
+    while (!load_acquire(&sched->drained)) /* partner: sley__sched_check_drained */
+        sley__futex_wait(&sched->drained, 0, SLEY_FOREVER);
+}
+
 /* --- join and detach ------------------------------------------------------------------------ */
 
 /* Takes the result of an ended task and frees it. `worker`: the caller's, or NULL. */

@@ -134,7 +134,7 @@ struct sley__sched {
     atomic(uint32_t) armed;                          /* poll_lock */
     struct sley__lock poll_lock;
 
-    /* Ending: see runtime.c. */
+    /* Ending: see sley__sched_end_tasks. */
     ALIGN_LINE atomic(uint32_t) closing; /* no new tasks */
     atomic(uint32_t) drained;            /* futex: closing, and the last task has ended */
     atomic(uint32_t) stopping;           /* workers leave */
@@ -263,6 +263,10 @@ uint64_t sley__sched_live(struct sley__sched *sched);
 
 /* When closing: tells whoever waits for the last task if this was it. Any thread. */
 void sley__sched_check_drained(struct sley__sched *sched);
+
+/* Refuses further tasks, cancels those that there are and waits for their ends. A thread that is
+ * none of the workers. */
+void sley__sched_end_tasks(struct sley__sched *sched);
 
 /* Spawns into the scheduler from anywhere; contract of sley_runtime_spawn(). */
 int sley__sched_spawn(struct sley__sched *sched, sley_task_fn *fn, void *arg,

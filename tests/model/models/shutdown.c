@@ -1,5 +1,5 @@
 /*
- * shutdown.c: the end of a runtime against its tasks (spawn.c, wait.c, runtime.c's end_tasks): a
+ * shutdown.c: the end of a runtime against its tasks (spawn.c, wait.c): a
  * spawn is refused, or its task is cancelled and waited for; and the one who waits is told.
  *
  * The tasks of the pool are walked to cancel them while new ones begin. The child of each model
@@ -41,16 +41,10 @@ static MODEL_GHOST void check_not_over(void)
     model_assert(!over, "a task is there although the end was reported");
 }
 
-/* As end_tasks() of runtime.c. */
 static void end_tasks(unsigned thread)
 {
     (void)thread;
-    store_release(&lab_sched.closing, 1);
-    fence_heavy();
-    sley__sched_cancel_all(&lab_sched, "model");
-    sley__sched_check_drained(&lab_sched);
-    while (!load_acquire(&lab_sched.drained))
-        sley__futex_wait(&lab_sched.drained, 0, SLEY_FOREVER);
+    sley__sched_end_tasks(&lab_sched);
     note_over();
 }
 
