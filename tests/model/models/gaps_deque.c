@@ -5,9 +5,9 @@
  *
  * The programs of the owner are single ones, longer than those of deque.c: P pushes, H takes the
  * oldest, T the youngest, D the youngest until there is none: then the ring must be empty, since
- * what a thief does not get is the owner's. gaps_deque_returned and gaps_deque_overfull need three
- * preemptions: the thief before its claim, the owner before it pushes again, and the thief between
- * its look and the giving back.
+ * what a thief does not get is the owner's. In gaps_deque_returned and gaps_deque_overfull the
+ * thief looks at a tail that the owner has lowered, and the owner raises it again before the claim
+ * is given back.
  */
 #include "deque.h"
 #include "model.h"
