@@ -23,7 +23,7 @@ place 0 base atomic model_atomic hostile panic error version platform platform_l
     topology topology_report cgroup trace
 place 1 context context_x86_64 context_aarch64 slab stack task_impl task timer_impl timer
 place 2 halt deque inject idle park poll search worker monitor wait spawn poller
-place 3 scope sync waiters mutex semaphore limiter rwlock cond event once rate chan chan_impl select future generator fork local blocking sleep
+place 3 scope sync chan select generator fork local blocking sleep
 place 4 validate runtime_impl runtime dump fault
 
 # The foreign headers with a single home.

@@ -5,14 +5,11 @@
 #define SLEY_SLEY_H
 
 #include <sley/blocking.h>
-#include <sley/chan.h>
 #include <sley/error.h>
-#include <sley/future.h>
 #include <sley/http.h>
 #include <sley/httpd.h>
 #include <sley/park.h>
 #include <sley/runtime.h>
-#include <sley/sync.h>
 #include <sley/task.h>
 #include <sley/tcp.h>
 #include <sley/time.h>
