@@ -179,7 +179,10 @@ class Cache:
     def __init__(self, path, fresh):
         self.path, self.lock, self.entries = path, threading.Lock(), {}
         if path.exists() and not fresh:
-            self.entries = json.loads(read(path))
+            try:
+                self.entries = json.loads(read(path))
+            except ValueError:
+                pass  # not one of ours: begin anew
 
     def get(self, name):
         """(world, value), or (None, None)."""
@@ -189,7 +192,9 @@ class Cache:
     def put(self, name, world, value):
         with self.lock:
             self.entries[name] = (world, value)
-            self.path.write_text(json.dumps(self.entries))
+            whole = self.path.with_suffix(".new")
+            whole.write_text(json.dumps(self.entries))
+            whole.replace(self.path)
 
 
 # --- the models ------------------------------------------------------------------------------
@@ -208,6 +213,13 @@ def file_of(model):
     return HERE / "models" / (max(stems, key=len) + ".c")
 
 
+def compiler_version():
+    """The first line that the compiler of build.sh says of itself."""
+    compiler = os.environ.get("CC", "gcc")
+    said = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
+    return said.stdout.split("\n")[0]
+
+
 class Models:
     def __init__(self, program, cache):
         self.program, self.cache = program, cache
@@ -219,8 +231,9 @@ class Models:
         self.headers = sorted((HERE / "models").glob("*.h"))
         engine = [HERE / "mutants" / "weaken.c", *program.engine, *sorted(HERE.glob("*.h"))]
         self.engine = digest(*engine, *self.headers)
-        self.tested = digest(*sorted((SOURCE / "sched").glob("*.[ch]")),
-                             *sorted((SOURCE / "io").glob("*.[ch]")))
+        self.tested = digest(*sorted((SOURCE / "sched").rglob("*.[chS]")),
+                             *sorted((SOURCE / "io").rglob("*.[ch]")),
+                             *sorted(HERE.glob("*.txt"))) + compiler_version()
 
     def explore_all(self, pool, prefixes, options):
         wanted = [n for n in self.names if any(n.startswith(p) for p in prefixes or [""])]
