@@ -13,9 +13,9 @@
  *   us_futex_call_p50  what that wake-up cost the thread that called it
  *   ns_per_syscall     a system call that does nothing
  *   ns_per_page_fault  first touch of a 4 KiB page that the system has just had back
- *   ns_per_stack       a 64 KiB stack as the kernel sees it, a guard of 16 KiB and the first touch
- * of one page: wall-clock per stack with a thread per worker. What a parked task costs beside its
- * own work: the limit of `memory` ns_to_create ns_per_clock       the monotonic clock
+ *   ns_per_stack       a guard of 16 KiB and the first touch of a page, per stack, with a thread
+ *                      per worker: the limit of `memory` ns_to_create
+ *   ns_per_clock       the monotonic clock
  *   ns_per_line_trip   a cache line to another core and back
  *
  * There is no runtime here: --workers decides on which processor the futex sleeper sits (that of

@@ -53,8 +53,6 @@ void sley__hostile_pause(void); /* now and then yields the processor, from a pri
     (SLEY__ATOMIC_POINT(), atomic_exchange_explicit((p), (v), memory_order_acquire))
 #define exchange_acq_rel(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_exchange_explicit((p), (v), memory_order_acq_rel))
-#define exchange_seq_cst(p, v) \
-    (SLEY__ATOMIC_POINT(), atomic_exchange_explicit((p), (v), memory_order_seq_cst))
 
 /* Strong compare and swap: true and *p = desired if *p was *expected, else false and *expected is
  * what was there. The failure order is the load half of the name. */

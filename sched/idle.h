@@ -15,7 +15,8 @@
  *   S3 if searching > 0 or sleeping == 0: done   W3 look at every queue once more
  *   S4 searching 0 -> 1 by CAS, else done        W4 work: clear own bit (or take the wake that is
  *   S5 clear a bit, sleeping - 1, wake               under way), searching + 1, sleeping - 1,
- * search W5 none: sleep until the wake
+ *                                                    search
+ *                                                W5 none: sleep until the wake
  *
  * S1/S3 and W1/W3 are a Dekker duel: either S3 sees the worker as sleeping, or W3 sees the task. A
  * submit that stops at S3 because somebody is searching relies on that one: if it finds nothing it
