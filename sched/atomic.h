@@ -89,15 +89,17 @@ void sley__hostile_pause(void); /* now and then yields the processor, from a pri
 #define fence_seq_cst() atomic_thread_fence(memory_order_seq_cst)
 
 /* True once the kernel has promised expedited membarriers for this process. Written once, before
- * the first worker starts (sley__platform_init); read by everybody. A constant of the machine,
- * not state of a runtime. */
-extern HIDDEN bool sley__asymmetric_fences;
+ * the first worker starts (sley__platform_init); read by everybody, also by threads that use a
+ * lock while the first runtime starts. Whoever sees it set sees what was done before a heavy side
+ * that has not seen it: so acquire here, and after the fence there. A constant of the machine, not
+ * state of a runtime. */
+extern HIDDEN atomic(bool) sley__asymmetric_fences;
 void sley__membarrier(void);
 
 /* Hot side of a Dekker duel. Partner: a fence_heavy(). */
 static inline void fence_light(void)
 {
-    if (likely(sley__asymmetric_fences))
+    if (likely(atomic_load_explicit(&sley__asymmetric_fences, memory_order_acquire)))
         atomic_signal_fence(memory_order_seq_cst);
     else
         atomic_thread_fence(memory_order_seq_cst);
@@ -107,7 +109,7 @@ static inline void fence_light(void)
 static inline void fence_heavy(void)
 {
     atomic_thread_fence(memory_order_seq_cst);
-    if (likely(sley__asymmetric_fences))
+    if (likely(atomic_load_explicit(&sley__asymmetric_fences, memory_order_acquire)))
         sley__membarrier();
 }
 

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "watched.h"
+
 /* 64 bytes is the line of every x86-64 and of nearly every aarch64 core; fields written by
  * different threads are kept this far apart. */
 #define SLEY_CACHE_LINE 64

@@ -24,6 +24,8 @@
  *
  * Valgrind guesses from big jumps of the stack pointer that stacks are switched; told where stacks
  * are, it knows.
+ *
+ * Here, too, they learn of memory that is kept for the next one who needs it (buffers.c).
  */
 #define _GNU_SOURCE 1
 
@@ -47,15 +49,9 @@ void sley__context_init(struct sley__context *context, void *top, sley__context_
 
 #include <pthread.h>
 
-#if defined(__has_feature)
-#define FEATURE(x) __has_feature(x)
-#else
-#define FEATURE(x) 0
-#endif
-
 /* --- AddressSanitizer, with LeakSanitizer in it --- */
 
-#if defined(__SANITIZE_ADDRESS__) || FEATURE(address_sanitizer)
+#if WITH_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #include <sanitizer/lsan_interface.h>
@@ -84,6 +80,16 @@ static void asan_after(struct sley__fiber *current)
 {
     __sanitizer_finish_switch_fiber(current->asan_fake, NULL, NULL);
 }
+
+static void asan_hide(const void *memory, size_t size)
+{
+    __asan_poison_memory_region(memory, size);
+}
+
+static void asan_show(const void *memory, size_t size)
+{
+    __asan_unpoison_memory_region(memory, size);
+}
 #else
 static void asan_create(UNUSED struct sley__fiber *fiber)
 {
@@ -98,11 +104,17 @@ static void asan_before(UNUSED struct sley__fiber *from, UNUSED struct sley__fib
 static void asan_after(UNUSED struct sley__fiber *current)
 {
 }
+static void asan_hide(UNUSED const void *memory, UNUSED size_t size)
+{
+}
+static void asan_show(UNUSED const void *memory, UNUSED size_t size)
+{
+}
 #endif
 
 /* --- ThreadSanitizer --- */
 
-#if defined(__SANITIZE_THREAD__) || FEATURE(thread_sanitizer)
+#if WITH_TSAN
 #include <sanitizer/tsan_interface.h>
 
 /* The switch must be told in sley__context_switch itself, hence macros and always_inline. */
@@ -152,7 +164,7 @@ static void tsan_destroy(UNUSED struct sley__fiber *fiber)
 /* --- Valgrind --- */
 
 #if defined(SLEY_VALGRIND)
-#include <valgrind/valgrind.h>
+#include <valgrind/memcheck.h>
 
 static void valgrind_create(struct sley__fiber *fiber)
 {
@@ -164,11 +176,27 @@ static void valgrind_destroy(struct sley__fiber *fiber)
 {
     VALGRIND_STACK_DEREGISTER(fiber->valgrind);
 }
+
+static void valgrind_hide(const void *memory, size_t size)
+{
+    (void)VALGRIND_MAKE_MEM_NOACCESS(memory, size);
+}
+
+static void valgrind_show(const void *memory, size_t size)
+{
+    (void)VALGRIND_MAKE_MEM_UNDEFINED(memory, size);
+}
 #else
 static void valgrind_create(UNUSED struct sley__fiber *fiber)
 {
 }
 static void valgrind_destroy(UNUSED struct sley__fiber *fiber)
+{
+}
+static void valgrind_hide(UNUSED const void *memory, UNUSED size_t size)
+{
+}
+static void valgrind_show(UNUSED const void *memory, UNUSED size_t size)
 {
 }
 #endif
@@ -203,6 +231,18 @@ void sley__fiber_adopt_thread(struct sley__fiber *fiber)
         pthread_attr_destroy(&attr);
     }
     tsan_adopt(fiber);
+}
+
+void sley__memory_hide(const void *memory, size_t size)
+{
+    asan_hide(memory, size);
+    valgrind_hide(memory, size);
+}
+
+void sley__memory_show(const void *memory, size_t size)
+{
+    asan_show(memory, size);
+    valgrind_show(memory, size);
 }
 
 /* Owner of `from`: the flow that runs. */

@@ -33,6 +33,11 @@
 #error "sley has no context switch for this processor yet"
 #endif
 
+/* What the processor's file says of functions that return to where another flow has called. */
+#ifndef SLEY__RETURNS_BY_JUMP
+#define SLEY__RETURNS_BY_JUMP
+#endif
+
 /* One flow of control. Written by the thread that runs it; `saved` is read by the thread that wants
  * to resume it. Offsets are pinned in context.c for the assembly. */
 struct sley__context {
@@ -70,6 +75,11 @@ void sley__fiber_destroy(struct sley__fiber *fiber);
  * a fiber is never left (`leaving`) and never destroyed: it is the thread. */
 void sley__fiber_adopt_thread(struct sley__fiber *fiber);
 
+/* Tells the tools that memory which stays allocated is nobody's for now, so that a use of it is
+ * found, and that it is somebody's again, its contents gone. Any thread. */
+void sley__memory_hide(const void *memory, size_t size);
+void sley__memory_show(const void *memory, size_t size);
+
 #else
 static inline void sley__fiber_create(UNUSED struct sley__fiber *fiber, UNUSED const void *bottom,
                                       UNUSED size_t size)
@@ -79,6 +89,12 @@ static inline void sley__fiber_destroy(UNUSED struct sley__fiber *fiber)
 {
 }
 static inline void sley__fiber_adopt_thread(UNUSED struct sley__fiber *fiber)
+{
+}
+static inline void sley__memory_hide(UNUSED const void *memory, UNUSED size_t size)
+{
+}
+static inline void sley__memory_show(UNUSED const void *memory, UNUSED size_t size)
 {
 }
 #endif

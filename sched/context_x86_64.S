@@ -66,4 +66,18 @@ sley__context_start:
     ud2                             /* an entry never returns */
     .cfi_endproc
     .size   sley__context_start, . - sley__context_start
+/* Where compilers jump to instead of a return, in functions that ask for it: see
+ * SLEY__RETURNS_BY_JUMP in context_x86_64.h. The name is the compilers'. */
+    .globl  __x86_return_thunk
+    .hidden __x86_return_thunk
+    .type   __x86_return_thunk, @function
+    .p2align 4
+__x86_return_thunk:
+    .cfi_startproc
+    popq    %rcx
+    .cfi_def_cfa rsp, 0
+    .cfi_register rip, rcx
+    jmp     *%rcx
+    .cfi_endproc
+    .size   __x86_return_thunk, . - __x86_return_thunk
     .section .note.GNU-stack, "", @progbits

@@ -54,6 +54,16 @@ static inline void sley__frame_init(struct sley__frame *frame, void (*entry)(voi
     frame->resume = (uint64_t)(uintptr_t)sley__context_start;
 }
 
+/* For a function that switches to a flow which has called another such function, and returns there:
+ * each return would find the other flow's address on top of the return predictor, and be wrong. A
+ * jump is predicted by where it went before. What the call has left on the predictor stays there,
+ * so that returns further out may be wrong, once each. Compilers jump to __x86_return_thunk. */
+#if defined(__has_attribute) && !defined(__CET__)
+#if __has_attribute(function_return)
+#define SLEY__RETURNS_BY_JUMP __attribute__((function_return("thunk-extern")))
+#endif
+#endif
+
 /* Registers that exist only for a compiler that may use them. */
 #ifdef __AVX512F__
 #define SLEY__LOST_AVX512                                                                         \

@@ -17,6 +17,7 @@
 #define AGE_UNBORN (SLEY_SECONDS(3600) >> SLEY__BORN_BITS)
 
 struct dump {
+    struct sley__sched *sched;
     int fd;
     int tasks;
     int error;
@@ -67,6 +68,20 @@ static const char *name_of(const struct sley_task *task, char label[SLEY__LABEL_
     return label;
 }
 
+/* Why a running task has said that it will block, or NULL. */
+static const char *announced_reason(struct sley__sched *sched, const struct sley_task *task)
+{
+    unsigned i, n = sley__sched_carriers(sched);
+
+    for (i = 0; i < n; i++) {
+        struct sley__worker *carrier = sley__sched_carrier(sched, i);
+
+        if (load_acquire(&carrier->announced) == task) /* partner: sley_blocking_begin */
+            return load_relaxed(&carrier->reason);
+    }
+    return NULL;
+}
+
 static int dump_task(struct sley_task *task, void *arg)
 {
     struct dump *dump = arg;
@@ -81,12 +96,15 @@ static int dump_task(struct sley_task *task, void *arg)
         return 0;
     if (state == SLEY__TASK_RUNNING && sley__context_ready(&task->context))
         state = SLEY__TASK_WOKEN; /* has yielded */
+    if (state == SLEY__TASK_RUNNING)
+        what = announced_reason(dump->sched, task);
+    else if (state != SLEY__TASK_WAITING)
+        what = NULL;
     length = snprintf(line, sizeof line, "task %llu \"%s\" %s%s%s, %.2f s old, spawned at %s%s\n",
                       (unsigned long long)load_relaxed(&task->id), name_of(task, label),
-                      state_names[state], state == SLEY__TASK_WAITING && what ? ": " : "",
-                      state == SLEY__TASK_WAITING && what ? what : "",
+                      state_names[state], what ? ": " : "", what ? what : "",
                       (double)((uint64_t)age << SLEY__BORN_BITS) / 1e9, sley__task_site(task),
-                      load_relaxed(&task->cancelled) ? ", cancelled" : "");
+                      sley__task_is_cancelled(task) ? ", cancelled" : "");
     if (length >= (int)sizeof line) {
         length = (int)sizeof line - 1;
         line[length - 1] = '\n';
@@ -98,9 +116,9 @@ static int dump_task(struct sley_task *task, void *arg)
 static int dump_worker(struct dump *dump, const struct sley_runtime *runtime, unsigned index)
 {
     const struct sley__sched *sched = &runtime->sched;
-    struct sley__worker *worker = &sched->workers[index];
+    struct sley__worker *worker = load_acquire(&sched->workers[index].holder);
     struct sley_worker_stats stats;
-    bool asleep = load_relaxed(&sched->idle.sleepers[index / 64]) >> index % 64 & 1;
+    bool asleep = load_relaxed(&sched->idle.sleepers[worker->index / 64]) >> worker->index % 64 & 1;
     char line[256];
     int length;
 
@@ -118,13 +136,13 @@ static int dump_worker(struct dump *dump, const struct sley_runtime *runtime, un
 
 int sley_runtime_dump(const struct sley_runtime *runtime, int fd)
 {
-    struct dump dump = {.fd = fd, .now = sley__clock_now()};
-    struct sley__task_pool *tasks = (struct sley__task_pool *)(uintptr_t)&runtime->sched.tasks;
+    struct sley__sched *sched = (struct sley__sched *)(uintptr_t)&runtime->sched;
+    struct dump dump = {.sched = sched, .fd = fd, .now = sley__clock_now()};
     unsigned i;
 
     for (i = 0; i < runtime->sched.worker_count && !dump.error; i++)
         dump_worker(&dump, runtime, i);
     if (!dump.error)
-        sley__task_each(tasks, dump_task, &dump);
+        sley__task_each(&sched->tasks, dump_task, &dump);
     return dump.error ? dump.error : dump.tasks;
 }

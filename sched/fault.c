@@ -13,6 +13,7 @@
  *
  * In the handler: no locks, no allocation, no stdio.
  */
+#include "flow.h"
 #include "runtime_impl.h"
 
 #include <signal.h>
@@ -60,9 +61,17 @@ static void report_overflow(struct sley_task *task, struct sley__stack *stack)
     append(&message, sley__task_name(task));
     append(&message, "\", spawned at ");
     append(&message, sley__task_site(task));
+    if (task->flow) {
+        append(&message, ", in generator \"");
+        append(&message, task->flow->site);
+        append(&message, "\", made at ");
+        append(&message, task->flow->site + strlen(task->flow->site) + 1);
+    }
     append(&message, ": its stack has ");
     append_number(&message, sley__stack_class_size(stack->class) >> 10);
-    append(&message, " KiB with the guard; spawn it with a larger stack_size, or use less stack\n");
+    append(&message, " KiB with the guard; ");
+    append(&message, task->flow ? "make" : "spawn");
+    append(&message, " it with a larger stack_size, or use less stack\n");
     if (write(STDERR_FILENO, message.text, message.length) < 0)
         return;
 }

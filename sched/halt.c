@@ -108,8 +108,26 @@ void sley__worker_rise(struct sley__worker *worker)
     sley__lock_acquire(&halt->lock);
     await_end(halt);
     worker->halted.resting = false;
+    worker->halted.apart = false;
     halt->halted--;
     sley__lock_release(&halt->lock);
+}
+
+void sley__worker_rest_apart(struct sley__worker *worker)
+{
+    struct sley__halt *halt = &worker->sched->halt;
+
+    sley__lock_acquire(&halt->lock);
+    worker->halted.resting = true;
+    worker->halted.apart = true;
+    halt->halted++;
+    sley__lock_release(&halt->lock);
+}
+
+void sley__worker_rise_apart(struct sley__worker *worker)
+{
+    if (worker->halted.resting) /* nobody else writes it any more */
+        sley__worker_rise(worker);
 }
 
 /* True if nobody else was first. Owner. */
@@ -131,7 +149,7 @@ static bool all_halted(struct sley__sched *sched)
     bool all;
 
     sley__lock_acquire(&sched->halt.lock);
-    all = sched->halt.halted == sched->worker_count - 1;
+    all = sched->halt.halted == sley__sched_carriers(sched) - 1;
     sley__lock_release(&sched->halt.lock);
     return all;
 }

@@ -43,6 +43,7 @@ struct sley__halt {
 
 /* Of a worker. */
 struct sley__halted {
+    bool apart;             /* resting, and without a post: see relief.h. halt.lock */
     bool resting;           /* asleep, or just woken and waiting for the end of a halt. halt.lock */
     struct sley_task *hand; /* while halted: what it has taken out of a queue. halt.lock */
     unsigned parks_left;    /* before the next look. Owner */
@@ -61,6 +62,11 @@ void sley__worker_park_point(struct sley__worker *worker);
 /* Around a sleep. Owner. */
 void sley__worker_rest(struct sley__worker *worker);
 void sley__worker_rise(struct sley__worker *worker);
+
+/* The same for a carrier without a post (relief.h), or without a thread: also by others, before
+ * that starts. The second does nothing for one that does not rest. */
+void sley__worker_rest_apart(struct sley__worker *worker);
+void sley__worker_rise_apart(struct sley__worker *worker);
 
 /* Around everything that a thread which may be foreign does with tasks that are in no queue: from
  * before it takes them to after it has told the idle workers. Any thread. */
@@ -94,6 +100,14 @@ static inline void sley__worker_rest(UNUSED struct sley__worker *worker)
 }
 
 static inline void sley__worker_rise(UNUSED struct sley__worker *worker)
+{
+}
+
+static inline void sley__worker_rest_apart(UNUSED struct sley__worker *worker)
+{
+}
+
+static inline void sley__worker_rise_apart(UNUSED struct sley__worker *worker)
 {
 }
 

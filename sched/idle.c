@@ -13,6 +13,7 @@ void sley__idle_init(struct sley__idle *idle, unsigned workers)
     ensure(workers >= 1 && workers <= SLEY__MAX_WORKERS);
     store_relaxed(&idle->state, 0);
     idle->workers = workers;
+    idle->numbers = workers;
     for (i = 0; i < ARRAY_LENGTH(idle->sleepers); i++)
         store_relaxed(&idle->sleepers[i], 0);
 }
@@ -28,7 +29,7 @@ static bool clear_bit(struct sley__idle *idle, unsigned worker)
 /* The first sleeper at or after worker `from`, cyclically, claimed; or -1. Any thread. */
 static int claim_sleeper(struct sley__idle *idle, unsigned from)
 {
-    unsigned words = (idle->workers + 63) / 64, i;
+    unsigned words = (idle->numbers + 63) / 64, i;
 
     for (i = 0; i <= words; i++) {
         unsigned w = (from / 64 + i) % words;
@@ -52,7 +53,7 @@ static bool any_sleeper(struct sley__idle *idle)
 {
     unsigned i;
 
-    for (i = 0; i < (idle->workers + 63) / 64; i++)
+    for (i = 0; i < (idle->numbers + 63) / 64; i++)
         if (load_relaxed(&idle->sleepers[i]))
             return true;
     return false;

@@ -38,7 +38,9 @@ struct sley__idle {
     /* searching in the low half, sleeping in the high half. Any worker or notifier; all changes are
      * seq_cst read-modify-writes, so "the last one" is well defined. */
     ALIGN_LINE atomic(uint32_t) state;
-    unsigned workers;                                  /* constant after init */
+    unsigned workers; /* how many take part. Constant after init */
+    unsigned numbers; /* worker < numbers: at least as many, because who takes part may change if
+                         it does so while it runs (relief.h). Constant after init */
     atomic(uint64_t) sleepers[SLEY__MAX_WORKERS / 64]; /* bit set: sleeps and may be woken */
 };
 

@@ -63,6 +63,19 @@ int sley__thread_start(struct sley__thread *thread, const char *name, void *(*fn
                        void *arg);
 void sley__thread_join(struct sley__thread *thread);
 
+/* The calling thread's number in the system. A thread that has ended has none, and its number may
+ * be another one's later: then the answers are of that one. */
+int sley__thread_number(void);
+
+/* ns of processor time that the thread has had; -1: there is no such thread. */
+int64_t sley__thread_busy(int number);
+
+/* Sends a signal to the thread. False: there is no such thread. */
+bool sley__thread_signal(int number, int signal_number);
+
+/* Whether the thread waits in the kernel for anything but a processor. */
+bool sley__thread_blocks(int number);
+
 /* --- memory ------------------------------------------------------------------------------- */
 
 /* Reserves `size` bytes (a multiple of 4096) of zeroed, private, NORESERVE address space aligned

@@ -25,6 +25,8 @@
 
 #include <sley/error.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
@@ -65,7 +67,7 @@ enum {
 
 /* Facts of the machine, written once by probe() before the first worker; read by everybody. */
 
-bool sley__asymmetric_fences;
+atomic(bool) sley__asymmetric_fences;
 static bool guard_regions;   /* MADV_GUARD_INSTALL works */
 static bool vectored_advice; /* process_madvise on oneself works */
 
@@ -133,16 +135,35 @@ uint64_t sley__random_seed(void)
 
 /* --- futex --- */
 
+/* ThreadSanitizer keeps a signal back until its thread calls something that it intercepts, and does
+ * not know that a bare system call blocks: a program whose main thread waits here would never see
+ * SIGTERM. So a thread that takes signals looks ten times a second (pthread_sigmask is
+ * intercepted).
+ */
+static int64_t watched_deadline(int64_t deadline)
+{
+    int64_t soon;
+    sigset_t blocked;
+
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    if (sigismember(&blocked, SIGTERM))
+        return deadline;
+    soon = sley__clock_now() + NANOSECONDS / 10;
+    return soon < deadline ? soon : deadline;
+}
+
 void sley__futex_wait(atomic(uint32_t) * word, uint32_t expected, int64_t deadline)
 {
-    struct timespec until = {0}, *timeout = NULL;
+    struct timespec until, *timeout = NULL;
     int saved_errno = errno; /* a changed word and a timeout are no errors of the caller's */
 
+    if (WITH_TSAN)
+        deadline = watched_deadline(deadline);
     if (deadline != INT64_MAX) {
-        if (deadline > 0) {
-            until.tv_sec = (time_t)(deadline / NANOSECONDS);
-            until.tv_nsec = (long)(deadline % NANOSECONDS);
-        }
+        if (deadline < 0)
+            deadline = 0;
+        until.tv_sec = (time_t)(deadline / NANOSECONDS);
+        until.tv_nsec = (long)(deadline % NANOSECONDS);
         timeout = &until;
     }
     /* WAIT_BITSET is the one whose timeout is absolute; on CLOCK_MONOTONIC unless told otherwise.
@@ -220,6 +241,50 @@ void sley__thread_join(struct sley__thread *thread)
     int error = pthread_join(thread->handle, NULL);
 
     ensure_msg(error == 0, "pthread_join: %s", sley_strerror(-error));
+}
+
+int sley__thread_number(void)
+{
+    return (int)syscall(SYS_gettid);
+}
+
+/* The clock of a thread that may be gone has no name in the C library: pthread_getcpuclockid wants
+ * one that is alive. The kernel's own: the complement of the number, and 6, "of a thread, as the
+ * scheduler counts". */
+int64_t sley__thread_busy(int number)
+{
+    clockid_t clock = (clockid_t)(~(unsigned)number << 3 | 6);
+    struct timespec time;
+
+    if (clock_gettime(clock, &time) < 0)
+        return -1;
+    return time.tv_sec * NANOSECONDS + time.tv_nsec;
+}
+
+bool sley__thread_signal(int number, int signal_number)
+{
+    return syscall(SYS_tgkill, getpid(), number, signal_number) == 0;
+}
+
+/* "NUMBER (NAME) STATE ...", where a name may have parentheses, too. */
+bool sley__thread_blocks(int number)
+{
+    char path[64], text[128];
+    const char *name_end;
+    ssize_t size;
+    int file;
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", number);
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    size = read(file, text, sizeof text - 1);
+    close(file);
+    if (size <= 0)
+        return false;
+    text[size] = '\0';
+    name_end = strrchr(text, ')');
+    return name_end && name_end[1] == ' ' && name_end[2] != 'R';
 }
 
 /* --- memory --- */
@@ -392,7 +457,8 @@ static void probe_guards(void)
 
 static void probe(void)
 {
-    sley__asymmetric_fences = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+    store_release(&sley__asymmetric_fences,
+                  membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0);
     probe_guards();
     store_relaxed(&protect_budget, read_protect_budget());
 }

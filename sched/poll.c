@@ -72,8 +72,8 @@ bool sley__worker_poll(struct sley__worker *worker)
 
     worker->now = sley__clock_now();
     worker->canaries = load_relaxed(&worker->sched->stacks.canaries);
-    if (worker->now >= sley__wheel_next(&worker->wheel))
-        found = sley__worker_fire(worker, &worker->wheel, worker->now) > 0;
+    if (worker->now >= sley__wheel_next(worker->timers))
+        found = sley__worker_fire(worker, worker->timers, worker->now) > 0;
     if (poller && drain(worker, poller) > 0) {
         worker->lifo = false; /* events are served in their order */
         found = true;

@@ -18,6 +18,14 @@
  * has been the same one for 3 us (Go waits as long before it takes a `runnext`); so a task never
  * starves behind a busy one either.
  *
+ * After booty that was not worth its way a thief stays away for a while, up to 320 us. If it sees
+ * work meanwhile it neither sleeps nor spins, but naps until it may steal again: somebody who spins
+ * takes the processor from those who compute.
+ *
+ * Forked calls (fork.c) are in no queue until their task hands them out, which it does when it is
+ * asked. A worker that finds nothing to steal asks, waits a little for the answer, and asks once
+ * more before it sleeps.
+ *
  * Before it sleeps a worker may spin, but at most as long as a wake-up of this worker has been
  * costing, and only while its recent gaps were shorter than that: spinning then is cheaper than the
  * sleep for everybody. A gap that was longer takes the licence away again. It peeks at the
@@ -35,7 +43,10 @@
 #define RICH                ((int64_t)40000) /* ns: booty that lasts as long was worth ten steals */
 #define STEAL_GAP_MAX       ((int64_t)320000) /* ns */
 #define WATCH_MAX           ((int64_t)400000) /* ns: how long it waits for work that it may not steal yet */
-#define PEEK_PAUSES         32                /* cpu_relax between two peeks, about 1 us */
+#define ASK_GAP             ((int64_t)5000)  /* ns between two requests: each costs a spawn */
+#define ANSWER_MAX          ((int64_t)50000) /* ns: how long it waits for an answer */
+#define NAP_MIN             ((int64_t)80000) /* ns: a shorter nap costs more than it saves */
+#define PEEK_PAUSES         32               /* cpu_relax between two peeks, about 1 us */
 #define SPIN_MAX            ((int64_t)60000) /* ns: never longer, whatever wake-ups cost */
 #define SPIN_CREDIT_MAX     3
 #define TRIM_AFTER          SLEY_MILLISECONDS(100) /* without work, before pages are given back */
@@ -106,19 +117,6 @@ static NOINLINE struct sley_task *maintain(struct sley__worker *worker)
     return task;
 }
 
-/* The youngest woken task, if it was woken just now and has budget; every ninth time it has to wait
- * for its turn. Owner. */
-static struct sley_task *take_overtaking(struct sley__worker *worker)
-{
-    worker->lifo = false;
-    if (!worker->lifo_left) {
-        worker->lifo_left = SLEY__LIFO_BUDGET;
-        return NULL;
-    }
-    worker->lifo_left--;
-    return sley__deque_take_tail(&worker->woken);
-}
-
 #ifdef SLEY_HOSTILE
 /* Another number for each task that gets the worker, the same in each run with the same seed.
  * Owner. */
@@ -162,12 +160,16 @@ struct sley_task *sley__worker_next_slow(struct sley__worker *worker)
     if (SLEY__SHUFFLE && (task = take_any(worker)))
         return task;
     if (unlikely(worker->ticks_left <= 1)) {
+        if (unlikely(load_relaxed(&worker->standing) == SLEY__POST_LOST)) {
+            sley__worker_give_away(worker); /* it has no business here: see relief.h */
+            return NULL;
+        }
         if ((task = maintain(worker)))
             return task;
     } else {
         worker->ticks_left--;
     }
-    if (worker->lifo && (task = take_overtaking(worker)))
+    if (worker->lifo && (task = sley__worker_take_overtaking(worker)))
         return task;
     if (worker->woken_left && (task = sley__deque_take(&worker->woken))) {
         worker->woken_left--;
@@ -254,10 +256,34 @@ static struct sley_task *steal_from(struct sley__worker *worker, struct sley__de
     return stolen[0];
 }
 
+/* Either queue of one carrier. Owner of worker. */
+static struct sley_task *steal_either(struct sley__worker *worker, struct sley__worker *victim,
+                                      bool woken_first)
+{
+    struct sley_task *task;
+
+    if (victim == worker) /* with another post than it began with */
+        return NULL;
+    if ((task = steal_from(worker, woken_first ? &victim->woken : &victim->spawned)))
+        return task;
+    return steal_from(worker, woken_first ? &victim->spawned : &victim->woken);
+}
+
+/* From carriers that have no post, or have begun without one; and from who held ours. Owner. */
+static NOINLINE struct sley_task *steal_from_relief(struct sley__worker *worker, unsigned extra)
+{
+    struct sley__sched *sched = worker->sched;
+    struct sley_task *task = steal_either(worker, &sched->workers[worker->post], false);
+
+    for (unsigned i = 0; !task && i < extra; i++)
+        task = steal_either(worker, sched->relief.extras[i], false);
+    return task;
+}
+
 /* One round over all victims, nearest first. Owner. */
 static struct sley_task *steal(struct sley__worker *worker)
 {
-    unsigned i, others = worker->sched->worker_count - 1;
+    unsigned i, others = worker->sched->worker_count - 1, extra;
     uint64_t order = dice(worker);
 
     for (i = 0; i < others; i++) {
@@ -266,11 +292,11 @@ static struct sley_task *steal(struct sley__worker *worker)
         bool woken_first = order >> i % 64 & 1; /* never, but in the hostile build */
         struct sley_task *task;
 
-        if ((task = steal_from(worker, woken_first ? &victim->woken : &victim->spawned)) ||
-            (task = steal_from(worker, woken_first ? &victim->spawned : &victim->woken)))
+        if ((task = steal_either(worker, victim, woken_first)))
             return task;
     }
-    return NULL;
+    extra = load_acquire(&worker->sched->relief.extra); /* partner: make_carrier in relief.c */
+    return unlikely(extra) ? steal_from_relief(worker, extra) : NULL;
 }
 
 /* --- searching ------------------------------------------------------------------------------ */
@@ -282,7 +308,7 @@ void sley__sched_wake_one(struct sley__sched *sched, unsigned near)
     sley__hands_enter();
     chosen = sley__idle_choose(&sched->idle, near);
     if (chosen >= 0)
-        sley__parker_wake(&sched->workers[chosen].parker);
+        sley__parker_wake(&sley__sched_carrier(sched, (unsigned)chosen)->parker);
     sley__hands_leave();
 }
 
@@ -311,11 +337,35 @@ static size_t fire_others(struct sley__worker *worker, int64_t slack)
     return n;
 }
 
+/* There is nothing to steal: asks those who have forked calls to hand some out, unless what was
+ * stolen last was too small, or they were asked just now. True if an answer may come. Owner. */
+static bool ask_forkers(struct sley__worker *worker)
+{
+    if (!load_relaxed(&worker->sched->forkers.first) || worker->watching || !may_steal(worker) ||
+        worker->now - worker->asked_at < ASK_GAP)
+        return false;
+    worker->asked_at = worker->now;
+    return sley__forkers_ask(worker->sched);
+}
+
+/* Until it may steal again, if that is long: what is to be stolen are tasks too small to share, and
+ * a worker that keeps a core busy to wait for them takes it from somebody, if only from the clients
+ * of this server. For the others it is still searching, so nobody wakes another one. Owner. */
+static void nap(const struct sley__worker *worker)
+{
+    int64_t until = min_i64(worker->steal_after, sley__wheel_next(worker->timers));
+    atomic(uint32_t) nobody = 0;
+
+    if (worker->watching && until - worker->now >= NAP_MIN)
+        sley__futex_wait(&nobody, 0, until);
+}
+
 /* Looks everywhere once, then for as long as it pays to spin. NULL: nothing. Owner. */
 static struct sley_task *search(struct sley__worker *worker, int64_t since)
 {
     int64_t limit = worker->wake_cost < SPIN_MAX ? worker->wake_cost : SPIN_MAX;
     bool spin = worker->spin_credit && worker->sched->worker_count > 1;
+    bool asked = false;
     struct sley_task *task;
     int pauses;
 
@@ -325,14 +375,19 @@ static struct sley_task *search(struct sley__worker *worker, int64_t since)
         worker->watching = false;
         if ((task = steal(worker)))
             return task;
+        asked |= ask_forkers(worker);
         fire_others(worker, OTHERS_TIMERS_SLACK);
         if ((task = sley__worker_next(worker)))
             return task;
         if (load_relaxed(&worker->sched->stopping))
             return NULL;
         /* Work that may not be stolen yet would keep us from sleeping anyhow. */
-        if (worker->now - since >= (worker->watching ? WATCH_MAX : spin ? limit : 0))
+        if (worker->now - since >= (worker->watching ? WATCH_MAX
+                                    : asked          ? ANSWER_MAX
+                                    : spin           ? limit
+                                                     : 0))
             return NULL;
+        nap(worker);
         for (pauses = 0; pauses < PEEK_PAUSES; pauses++)
             cpu_relax();
         sley__worker_poll(worker);
@@ -345,14 +400,16 @@ static struct sley_task *search(struct sley__worker *worker, int64_t since)
 static bool work_anywhere(struct sley__worker *worker)
 {
     struct sley__sched *sched = worker->sched;
-    unsigned i;
+    unsigned i, n = sley__sched_carriers(sched);
 
     if (load_acquire(&sched->stopping) || sley__inject_size(&sched->inject))
         return true;
-    for (i = 0; i < sched->worker_count; i++)
-        if (sley__deque_size(&sched->workers[i].spawned, NULL) ||
-            sley__deque_size(&sched->workers[i].woken, NULL))
+    for (i = 0; i < n; i++) {
+        struct sley__worker *carrier = sley__sched_carrier(sched, i);
+
+        if (sley__deque_size(&carrier->spawned, NULL) || sley__deque_size(&carrier->woken, NULL))
             return true;
+    }
     return false;
 }
 
@@ -361,14 +418,16 @@ static bool work_anywhere(struct sley__worker *worker)
 static int64_t sleep_until(struct sley__worker *worker, int64_t since)
 {
     struct sley__sched *sched = worker->sched;
-    int64_t until = sley__wheel_next(&worker->wheel);
+    int64_t until = sley__wheel_next(worker->timers);
     unsigned i;
 
     for (i = 0; i < sched->worker_count; i++) {
-        uint64_t asleep = load_relaxed(&sched->idle.sleepers[i / 64]) >> i % 64 & 1;
+        /* Acquire: its index. Partner: give in relief.c. */
+        unsigned holder = load_acquire(&sched->workers[i].holder)->index;
+        uint64_t asleep = load_relaxed(&sched->idle.sleepers[holder / 64]) >> holder % 64 & 1;
         int64_t theirs = sley__wheel_next(&sched->workers[i].wheel);
 
-        if (!asleep && i != worker->index && theirs < SLEY_FOREVER - OTHERS_TIMERS_SLACK)
+        if (!asleep && i != worker->post && theirs < SLEY_FOREVER - OTHERS_TIMERS_SLACK)
             until = min_i64(until, theirs + OTHERS_TIMERS_SLACK);
     }
     if (sley__stack_surplus(&sched->stacks))
@@ -405,6 +464,7 @@ static void go_to_sleep(struct sley__worker *worker, int64_t *since)
     int64_t from;
 
     if (!work_anywhere(worker)) {
+        sley__forkers_ask(sched); /* what is handed out while we sleep wakes us */
         if (all)
             sley__sched_arm(sched);
         from = sley__clock_now();
@@ -430,9 +490,11 @@ static void go_to_sleep(struct sley__worker *worker, int64_t *since)
         sley__worker_rise(worker);
     }
     worker->searching = true;
+    sley__monitor_note_awake(&sched->monitor);
 }
 
-struct sley_task *sley__worker_find(struct sley__worker *worker)
+/* Owner, who has a post and keeps it meanwhile. */
+static struct sley_task *find(struct sley__worker *worker)
 {
     int64_t since = 0;
     struct sley_task *task;
@@ -456,5 +518,17 @@ struct sley_task *sley__worker_find(struct sley__worker *worker)
     if (since)
         learn_gap(worker, since);
     stop_searching(worker);
+    return task;
+}
+
+struct sley_task *sley__worker_find(struct sley__worker *worker)
+{
+    struct sley_task *task = NULL;
+
+    store_relaxed(&worker->finds, load_relaxed(&worker->finds) + 1); /* L1 of relief.h */
+    fence_light(); /* partner: fence_heavy in take_post in relief.c */
+    if (likely(load_relaxed(&worker->standing) == SLEY__POST_HELD) || sley__relief_arrive(worker))
+        task = find(worker);
+    store_relaxed(&worker->finds, load_relaxed(&worker->finds) + 1); /* L5 */
     return task;
 }

@@ -2,7 +2,8 @@
 
     (gdb) source sley-gdb.py
     (gdb) sley-tasks              every task: number, name, state, what it waits for, where spawned
-    (gdb) sley-backtrace 42       the stack of parked task number 42
+    (gdb) sley-backtrace 42       the stack of parked task number 42; if it is parked in a generator,
+                                  that one's first, then the stack it was asked from, and so on
 
 The commands walk the slabs of tasks, which stay where they are as long as the runtime lives, so
 nothing in the program has to run. They need sley's debug information (build type RelWithDebInfo or
@@ -114,10 +115,19 @@ class Backtrace(gdb.Command):
             raise gdb.GdbError("there is no task %d: see sley-tasks" % number)
         print(describe(found[0]))
         stack = int(found[0]["context"]["saved"])
+        flow = found[0]["flow"]
         if not stack:
             raise gdb.GdbError("it is not parked: see the threads' own stacks")
         if gdb.selected_frame().architecture().name() not in SAVED:
             raise gdb.GdbError("only x86-64 stacks can be unwound so far")
+        self.unwind(stack)
+        while flow:
+            print('in generator "%s", entered from' % text(flow["site"]))
+            self.unwind(int(flow["outer"]["saved"]))
+            flow = flow["outside"]
+
+    @staticmethod
+    def unwind(stack):
         UNWINDER.stack = stack
         gdb.invalidate_cached_frames()
         try:

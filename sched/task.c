@@ -11,18 +11,23 @@
  *   told BUSY overwrites it; and a joiner that gives up and comes again, between the end's reading
  *   of the ticket and its compare-and-swap, leaves the end with the ticket of the wait before.
  *
- * The idea of the memory: tasks are cut from slabs that double in size up to 2 MiB. From then on
- * slabs are huge pages: a million tasks are 190 MB, and faulting them in 4 KiB at a time costs
- * more than spawning them (2.7 us per fault and 21 tasks per page). Small programs never get
- * there. Each worker has a free list of its own and a batch of 64 in reserve; whole batches go to
+ * The idea of the memory: tasks are cut from slabs that double in size up to 1 MiB. From 4 MiB in
+ * all, which is 16,000 tasks, slabs are huge pages: a million tasks are 256 MB, and faulting them
+ * in 4 KiB at a time costs more than spawning them (2.7 us per fault and 16 tasks per page). A huge
+ * page is there as a whole when its first task is, so before it comes there is twice as much
+ * without: ten thousand tasks that needed a quarter of one had 150 bytes each for nothing. Each
+ * worker has a free list of its own and a batch of 64 in reserve; whole batches go to
  * and from the shared pool, so that a producer on one worker and a consumer on another exchange
  * memory with one lock per batch, and nobody walks a list (the "magazines" of Bonwick and Adams,
  * 2001; a list cut at the 64th task cost 64 dependent misses under the lock).
  */
+#define _GNU_SOURCE 1 /* dladdr */
+
 #include "task_impl.h"
 
 #include "platform.h"
 
+#include <dlfcn.h>
 #include <string.h>
 
 enum sley__finish_duty sley__task_finish_told(struct sley_task *task, uintptr_t seen,
@@ -102,8 +107,10 @@ bool sley__task_detach(struct sley_task *task)
 
 /* --- memory --------------------------------------------------------------------------------- */
 
-#define SLAB_FIRST ((size_t)64 << 10)
-#define SLAB_HUGE  ((size_t)2 << 20)
+#define SLAB_FIRST  ((size_t)64 << 10)
+#define SLAB_MOST   ((size_t)1 << 20)
+#define SLAB_HUGE   ((size_t)2 << 20)
+#define BEFORE_HUGE ((size_t)4 << 20) /* bytes of slabs of the other kind */
 
 void sley__task_pool_init(struct sley__task_pool *pool)
 {
@@ -122,15 +129,23 @@ void sley__task_pool_close(struct sley__task_pool *pool)
     }
 }
 
-/* Maps the next slab: twice the last, from 64 KiB to 2 MiB, then in huge pages. Under the lock. */
+/* Of the next slab: twice the last, then as much as that, then a huge page. Under the lock. */
+static size_t next_size(const struct sley__task_pool *pool, const struct sley__task_slab *newest)
+{
+    if (!newest)
+        return SLAB_FIRST;
+    if (pool->mapped >= BEFORE_HUGE)
+        return SLAB_HUGE;
+    return newest->size < SLAB_MOST ? newest->size * 2 : SLAB_MOST;
+}
+
+/* Maps the next slab. Under the lock. */
 static bool add_slab(struct sley__task_pool *pool)
 {
     struct sley__task_slab *newest = load_relaxed(&pool->slabs), *slab;
-    size_t size = newest ? newest->size * 2 : SLAB_FIRST;
+    size_t size = next_size(pool, newest);
     size_t head = round_up(sizeof *slab, SLEY_CACHE_LINE);
 
-    if (size > SLAB_HUGE)
-        size = SLAB_HUGE;
     slab = sley__map(size, size == SLAB_HUGE ? SLAB_HUGE : 4096, size == SLAB_HUGE);
     if (!slab)
         return false;
@@ -139,6 +154,7 @@ static bool add_slab(struct sley__task_pool *pool)
     slab->tasks = (struct sley_task *)(void *)((char *)slab + head);
     slab->count = (size - head) / sizeof(struct sley_task);
     pool->carved = 0;
+    pool->mapped += size;
     store_release(&pool->slabs, slab); /* partner: sley__task_each */
     return true;
 }
@@ -225,3 +241,42 @@ int sley__task_each(struct sley__task_pool *pool, int (*visit)(struct sley_task 
                 return stop;
     return 0;
 }
+
+#ifdef SLEY_DEBUG
+/* --- locks ---------------------------------------------------------------------------------- */
+
+void sley__task_panic_pthread(const struct sley_task *task)
+{
+    Dl_info place = {0};
+    const char *file = "?";
+    size_t offset = 0;
+
+    if (dladdr(task->debug.pthread_site, &place) && place.dli_fname) {
+        file = strrchr(place.dli_fname, '/') ? strrchr(place.dli_fname, '/') + 1 : place.dli_fname;
+        offset =
+            (size_t)((const char *)task->debug.pthread_site - (const char *)place.dli_fbase) - 1;
+    }
+    sley__panic(
+        __FILE__, __LINE__,
+        "task %llu \"%s\", spawned at %s, has %u pthread mutex(es) over a park; the first, %p, "
+        "was locked at\n  #0 (%s+%#zx)",
+        (unsigned long long)load_relaxed(&task->id), sley__task_name(task), sley__task_site(task),
+        task->debug.pthread_mutexes, task->debug.pthread_mutex, file, offset);
+}
+
+void sley__task_check_end(const struct sley_task *task)
+{
+    sley__task_may_leave(task);
+    ensure_msg(
+        !task->debug.more_locks, "task %llu \"%s\", spawned at %s, has ended and still has locks",
+        (unsigned long long)load_relaxed(&task->id), sley__task_name(task), sley__task_site(task));
+    for (unsigned i = 0; i < SLEY__HELD_MAX; i++) {
+        const struct sley__held *held = &task->debug.lock[i];
+
+        ensure_msg(!held->address,
+                   "task %llu \"%s\", spawned at %s, has ended and still has the %s %p",
+                   (unsigned long long)load_relaxed(&task->id), sley__task_name(task),
+                   sley__task_site(task), held->kind, held->address);
+    }
+}
+#endif

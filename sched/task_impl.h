@@ -32,10 +32,17 @@
 
 #include "atomic.h"
 #include "context.h"
+#include "list.h"
 #include "lock.h"
 
+/* The inlined code of fork.h, here, goes through atomic.h. */
+#define SLEY__FORK_LOAD(p) load_relaxed((atomic(unsigned char) *)(p))
+#include <sley/fork.h>
 #include <sley/task.h>
 
+struct sley__family;
+struct sley__flow;
+struct sley__locals;
 struct sley__stack;
 struct sley__worker;
 
@@ -62,14 +69,61 @@ enum sley__task_state {
 /* Names longer than this less one are cut: they are for messages. */
 #define SLEY__LABEL_SIZE 40
 
+/* Whether a task is cancelled where it is now, and why beside its own scopes: it was itself, or the
+ * scope was whose child it is. */
+#define SLEY__CANCELLED     1u
+#define SLEY__CANCEL_OWN    2u
+#define SLEY__CANCEL_PARENT 4u
+
 /* Ages are kept in 8.4 ms, in 32 bits: a year. They are for dumps. */
 #define SLEY__BORN_BITS 23
+
+#ifdef SLEY_DEBUG
+/* How many of the locks that a task has are known by address; more are counted. */
+#define SLEY__HELD_MAX 4
+
+/* What debug builds note in each task. All of it: the task itself only. */
+struct sley__task_debug {
+    struct sley__held {
+        const void *address; /* NULL: a free place */
+        const char *kind;
+    } lock[SLEY__HELD_MAX]; /* held.c */
+    unsigned more_locks;
+    unsigned pthread_mutexes;  /* how many it has; pthread_watch.c */
+    const void *pthread_mutex; /* the one that it took when it had none */
+    const void *pthread_site;  /* where: the return address of that call */
+};
+#endif
+
+/* What a task needs to have calls of its own handed out; see fork.c and forkers.c. Zero in a task
+ * that is free. */
+struct sley__forker {
+    struct sley_forker seen; /* by the inlined code of fork.h. Its attention: any thread,
+                                atomically; partner: exchange in look() of fork.c */
+    bool skipped;            /* a call was not begun, because of a cancel. The task itself */
+    atomic(uint8_t) claim;   /* of a task that is to run a forked call: who runs it. See fork.c */
+    uint32_t regions;        /* that the task is in. The task itself */
+    struct sley_fork *youngest; /* what a region that begins now continues. Likewise */
+};
+
+static inline atomic(uint8_t) * sley__forker_attention(struct sley__forker *forker)
+{
+    return (atomic(uint8_t) *)&forker->seen.attention;
+}
+
+/* Makes the task look up at its next fork or join, if there is one. Any thread, even when the task
+ * has ended. Release: why. An exchange and not a store, so that it does not hide what somebody else
+ * has raised the flag for just before: who acquires this one acquires that one too. */
+static inline void sley__forker_alert(struct sley__forker *forker)
+{
+    exchange_acq_rel(sley__forker_attention(forker), (uint8_t)1); /* partner: look() in fork.c */
+}
 
 struct sley_task {
     /* What a wake, a queue and a resume touch: one cache line. */
     ALIGN_LINE atomic(uint64_t) word; /* the wait word */
     struct sley__context context;     /* saved flow; see context.h for its hand-over */
-    struct sley__stack *stack;        /* NULL until the first park. The thread that has the task */
+    struct sley__stack *stack;        /* it stands on; NULL before it has begun. Who has the task */
     struct sley__worker *worker;      /* runs on. Written by the resumer, before the switch */
     struct sley_task *next;           /* in an injection queue, batch or free list: its owner */
     int wake_result;        /* by the winner of the wait word, before it queues the task */
@@ -87,8 +141,13 @@ struct sley_task {
     atomic(uint32_t) born;       /* units of SLEY__BORN_BITS. The spawner; the dump reads */
     uint8_t stack_class;         /* enum sley__stack_class */
     atomic(bool) labelled;       /* has a name of its own. The spawner; the dump reads */
-    atomic(uint8_t) cancelled;   /* 1 once cancelled. Any thread; partner: fence pair in wait.c */
+    atomic(uint8_t) cancelled;   /* SLEY__CANCEL*; changed under family_lock, but for a cancel of
+                                    all that comes upon memory being reused. Partner of the looks
+                                    at it: the fence pair of wait.c and family.c */
     atomic(uint8_t) permit;      /* of sley_park. Any thread */
+    bool in_family;              /* it is somebody's child; false while FREE. The spawner, before
+                                    the first run */
+    bool has_locals;             /* `locals` is not NULL. As that; false while FREE */
     atomic(const char *) what;   /* while WAITING: what for. The task itself; the dump reads */
     atomic(const char *) reason; /* of the cancellation. Any thread, first one stays */
     atomic(const char *) site;   /* literal "name\0file:line". The spawner; the dump reads */
@@ -98,10 +157,26 @@ struct sley_task {
     atomic(char) label[SLEY__LABEL_SIZE]; /* own name, cut. Last byte always 0 */
 #ifdef SLEY_DEBUG
     uint32_t mark; /* of validate.c; 0 outside of it */
+    struct sley__task_debug debug;
 #endif
+
+    struct sley__flow *flow; /* innermost one that it is inside of, or NULL. The task itself */
+
+    /* Families, see family.h; a plain spawn touches none of it. The lock is taken by whoever
+     * cancels, also when the memory has just changed hands, so its word is never reset. */
+    struct sley__lock family_lock;
+    struct sley__family *family; /* the innermost it has open, NULL at its end. family_lock */
+    struct sley__family *parent; /* if in_family: whose child it is. Constant while it lives */
+    struct list sibling;         /* likewise. The parent's lock */
+    uint64_t index;              /* likewise: how many children were spawned before. Constant */
+    struct sley__locals *locals; /* NULL: none, as while FREE. The spawner, then the task itself */
+
+    struct sley__forker forker; /* forked calls. A plain spawn does not touch it */
 };
 
-_Static_assert(sizeof(struct sley_task) <= 3 * SLEY_CACHE_LINE, "a parked task's budget");
+#ifndef SLEY_DEBUG
+_Static_assert(sizeof(struct sley_task) <= 4 * SLEY_CACHE_LINE, "a parked task's budget");
+#endif
 
 static inline uint64_t sley__task_ticket(uint64_t word)
 {
@@ -111,6 +186,12 @@ static inline uint64_t sley__task_ticket(uint64_t word)
 static inline enum sley__task_state sley__task_state(uint64_t word)
 {
     return (enum sley__task_state)(word & SLEY__TASK_STATE_MASK);
+}
+
+/* The look of the task itself, after its announcement of a wait; of others after their fence. */
+static inline bool sley__task_is_cancelled(struct sley_task *task)
+{
+    return load_relaxed(&task->cancelled) & SLEY__CANCELLED;
 }
 
 /* Plain transitions: only the thread that has the task, never while it is WAITING. */
@@ -242,6 +323,7 @@ struct sley__task_pool {
     struct sley__lock lock;
     struct sley_task *batches;              /* protected by lock; whole ones, through next_batch */
     size_t carved;                          /* tasks of the newest slab handed out; lock */
+    size_t mapped;                          /* bytes of all slabs; lock */
     atomic(struct sley__task_slab *) slabs; /* newest first; published with release for walkers */
 };
 
@@ -286,6 +368,29 @@ const char *sley__task_name(const struct sley_task *task);
 
 /* "file:line" of its spawn. Any thread, for a task that has been spawned once. */
 const char *sley__task_site(const struct sley_task *task);
+
+#ifdef SLEY_DEBUG
+/* Before the running task parks or yields: panics if it has a pthread mutex, which belongs to the
+ * kernel thread that it is about to leave. The task itself. */
+void sley__task_panic_pthread(const struct sley_task *task) __attribute__((noreturn, cold));
+
+static inline void sley__task_may_leave(const struct sley_task *task)
+{
+    if (unlikely(task->debug.pthread_mutexes))
+        sley__task_panic_pthread(task);
+}
+
+/* Its function has returned: panics if it still has a lock of either kind. The task itself. */
+void sley__task_check_end(const struct sley_task *task);
+#else
+static inline void sley__task_may_leave(UNUSED const struct sley_task *task)
+{
+}
+
+static inline void sley__task_check_end(UNUSED const struct sley_task *task)
+{
+}
+#endif
 
 /* Calls visit for every task that has ever been handed out, until it returns non-zero; that value.
  * Any thread; tasks live, end and are reused meanwhile. */

@@ -1,13 +1,11 @@
 /*
  * timer.c: the timing wheel. See timer_impl.h.
  *
- * Level 0 holds the timers of the current revolution of 256 ticks, level n those of the current
- * revolution of 256^(n+1). The level of a timer is given by the highest digit (base 256) in which
- * its tick differs from the wheel's now: all higher digits are equal, so it will be reached within
- * that revolution. When now enters a new slot of level n, the timers in it move down (cascade).
- * Advancing does not step through empty ticks: bitmaps tell the next filled slot. The last level
- * has no level above it and turns over: its slots before the current one are those of the next
- * revolution.
+ * A slot of level n is a unit: the ticks that are equal above the level's shift. A timer goes to
+ * the first level on which its unit is less than a turn away from the one that now is in; so every
+ * level turns over, and a slot's number and now tell which unit is meant. When now enters a unit of
+ * a level above the first, the timers of its slot move down (cascade). Advancing does not step
+ * through empty ticks: bitmaps tell the next filled slot.
  *
  * Invariants: an armed timer's tick is > now, except during an advance; a filled slot has its bit
  * set (a set bit with an empty slot is allowed: disarm does not clear it).
@@ -16,10 +14,6 @@
 
 #include <sley/time.h>
 
-#define DIGIT(tick, level) \
-    ((unsigned)((tick) >> (SLEY__WHEEL_SLOT_BITS * (level))) & (SLEY__WHEEL_SLOTS - 1))
-/* Ticks that the last level spans, from the start of the slot that now is in. */
-#define SPAN    ((int64_t)1 << (SLEY__WHEEL_SLOT_BITS * SLEY__WHEEL_LEVELS))
 #define NO_TICK INT64_MAX
 
 /* The first tick that starts at or after `ns`, so that no timer is early. */
@@ -36,46 +30,48 @@ static int64_t tick_start(int64_t tick)
 
 void sley__wheel_init(struct sley__wheel *wheel, int64_t now)
 {
-    int level, i;
-
     wheel->lock = (struct sley__lock){0};
     store_relaxed(&wheel->next, SLEY_FOREVER);
     wheel->now = now >> SLEY__WHEEL_TICK_BITS;
     wheel->count = 0;
-    for (level = 0; level < SLEY__WHEEL_LEVELS; level++) {
-        for (i = 0; i < SLEY__WHEEL_SLOTS / 64; i++)
-            wheel->used[level][i] = 0;
-        for (i = 0; i < SLEY__WHEEL_SLOTS; i++)
-            list_init(&wheel->slot[level][i]);
-    }
+    for (size_t i = 0; i < ARRAY_LENGTH(wheel->used); i++)
+        wheel->used[i] = 0;
 }
 
-/* The highest level whose digit differs between the tick and now. */
-static int level_of(int64_t tick, int64_t now)
+/* The slot's bit, in its word. */
+static inline uint64_t bit(unsigned slot)
 {
-    uint64_t differ = (uint64_t)(tick ^ now);
-    int level = differ ? (63 - __builtin_clzll(differ)) / SLEY__WHEEL_SLOT_BITS : 0;
-
-    return level < SLEY__WHEEL_LEVELS ? level : SLEY__WHEEL_LEVELS - 1;
+    return (uint64_t)1 << slot % 64;
 }
 
-/* Sorts a timer in; the tick at which its slot is next visited. Under the lock, tick > now. */
+/* Which slot of its level, counted from the level's first. */
+static inline unsigned place(int64_t unit, int level)
+{
+    return (unsigned)unit & (SLEY__WHEEL_SLOTS(level) - 1);
+}
+
+/* Sorts a timer in; the tick at which its slot is next visited. Under the lock, tick >= now. */
 static int64_t insert(struct sley__wheel *wheel, struct sley__timer *timer)
 {
-    int level = level_of(timer->tick, wheel->now);
-    unsigned digit = DIGIT(timer->tick, level);
-    int64_t unit = (int64_t)1 << (SLEY__WHEEL_SLOT_BITS * level);
-    int64_t visit = timer->tick & -unit;
+    int level = 0;
+    int64_t unit = timer->tick, here = wheel->now;
+    unsigned slot;
 
-    /* Beyond the span: the slot before the current one is visited last, and sorts it in again. The
-     * last level turns over, so it is the distance that counts, not the revolution. */
-    if (visit - (wheel->now & -unit) >= SPAN) {
-        digit = (DIGIT(wheel->now, level) + SLEY__WHEEL_SLOTS - 1) % SLEY__WHEEL_SLOTS;
-        visit = (wheel->now & -unit) + (SLEY__WHEEL_SLOTS - 1) * unit;
+    while (unit - here >= SLEY__WHEEL_SLOTS(level) && level < SLEY__WHEEL_LEVELS - 1) {
+        level++;
+        unit = timer->tick >> SLEY__WHEEL_SHIFT(level);
+        here = wheel->now >> SLEY__WHEEL_SHIFT(level);
     }
-    wheel->used[level][digit / 64] |= (uint64_t)1 << digit % 64;
-    list_push_back(&wheel->slot[level][digit], &timer->link);
-    return visit;
+    /* Beyond a turn of the last level: the slot before the current one is visited last, and sorts
+     * it in again. */
+    unit = min_i64(unit, here + SLEY__WHEEL_SLOTS(level) - 1);
+    slot = SLEY__WHEEL_BASE(level) + place(unit, level);
+    if (!(wheel->used[slot / 64] & bit(slot))) {
+        wheel->used[slot / 64] |= bit(slot);
+        list_init(&wheel->slot[slot]);
+    }
+    list_push_back(&wheel->slot[slot], &timer->link);
+    return unit << SLEY__WHEEL_SHIFT(level);
 }
 
 void sley__timer_arm(struct sley__wheel *wheel, struct sley__timer *timer, int64_t deadline)
@@ -107,36 +103,32 @@ void sley__timer_disarm(struct sley__timer *timer)
     sley__lock_release(&wheel->lock);
 }
 
-/* The first set bit in `used` at or after `from`, or SLEY__WHEEL_SLOTS. */
-static unsigned next_used(const uint64_t *used, unsigned from)
+/* The first of the slots from..end-1 that may be filled, or `end`. Both are of one level. */
+static unsigned next_used(const uint64_t *used, unsigned from, unsigned end)
 {
-    unsigned i;
+    uint64_t mask = ~(uint64_t)0 << from % 64;
 
-    for (i = from / 64; i < SLEY__WHEEL_SLOTS / 64 && from < SLEY__WHEEL_SLOTS; i++) {
-        uint64_t set = used[i] & (i == from / 64 ? ~(uint64_t)0 << from % 64 : ~(uint64_t)0);
-
-        if (set)
-            return i * 64 + (unsigned)__builtin_ctzll(set);
-    }
-    return SLEY__WHEEL_SLOTS;
+    for (unsigned i = from / 64; i * 64 < end; i++, mask = ~(uint64_t)0)
+        if (used[i] & mask)
+            return i * 64 + (unsigned)__builtin_ctzll(used[i] & mask);
+    return end;
 }
 
 /* The tick > now at which the next filled slot of `level` begins, or NO_TICK. Under the lock. */
 static int64_t next_visit_at(struct sley__wheel *wheel, int level)
 {
-    int shift = SLEY__WHEEL_SLOT_BITS * level;
-    unsigned here = DIGIT(wheel->now, level), slot = next_used(wheel->used[level], here + 1);
-    int64_t base = (wheel->now >> shift) - here, turn = 0;
+    int64_t here = wheel->now >> SLEY__WHEEL_SHIFT(level);
+    unsigned base = SLEY__WHEEL_BASE(level), end = base + SLEY__WHEEL_SLOTS(level);
+    unsigned current = base + place(here, level), slot = end;
 
-    if (slot == SLEY__WHEEL_SLOTS) {
-        if (level < SLEY__WHEEL_LEVELS - 1)
-            return NO_TICK; /* lower levels hold only the current revolution */
-        slot = next_used(wheel->used[level], 0);
-        if (slot == SLEY__WHEEL_SLOTS)
+    if (current + 1 < end)
+        slot = next_used(wheel->used, current + 1, end);
+    if (slot == end) { /* it turns over */
+        slot = next_used(wheel->used, base, end);
+        if (slot >= current)
             return NO_TICK;
-        turn = SLEY__WHEEL_SLOTS;
     }
-    return (base + turn + slot) << shift;
+    return (here + place((int64_t)slot - current, level)) << SLEY__WHEEL_SHIFT(level);
 }
 
 /* The next tick at which something may happen, over all levels. Under the lock. */
@@ -152,20 +144,21 @@ static int64_t next_visit(struct sley__wheel *wheel)
     return first;
 }
 
-/* Moves the timers of the slots that now has just entered down to their new levels; a timer due
- * now stays linked in level 0's slot. Under the lock. */
+/* Moves the timers of the units that now has just entered down to their new levels; a timer due
+ * now stays linked in the first level's slot. Under the lock. */
 static void cascade(struct sley__wheel *wheel)
 {
     int level;
 
     for (level = SLEY__WHEEL_LEVELS - 1; level > 0; level--) {
-        unsigned digit = DIGIT(wheel->now, level);
+        int64_t unit = wheel->now >> SLEY__WHEEL_SHIFT(level);
+        unsigned slot = SLEY__WHEEL_BASE(level) + place(unit, level);
         struct list moved, *link;
 
-        if (wheel->now & (((int64_t)1 << (SLEY__WHEEL_SLOT_BITS * level)) - 1))
-            continue; /* not at the start of a slot of this level */
-        wheel->used[level][digit / 64] &= ~((uint64_t)1 << digit % 64);
-        list_move(&wheel->slot[level][digit], &moved);
+        if (unit << SLEY__WHEEL_SHIFT(level) != wheel->now || !(wheel->used[slot / 64] & bit(slot)))
+            continue;
+        wheel->used[slot / 64] &= ~bit(slot);
+        list_move(&wheel->slot[slot], &moved);
         while ((link = list_pop_front(&moved))) {
             __builtin_prefetch(moved.next);
             insert(wheel, container_of(link, struct sley__timer, link));
@@ -176,19 +169,21 @@ static void cascade(struct sley__wheel *wheel)
 /* Takes timers out of the slot of tick now, which are due. Under the lock. */
 static size_t fire(struct sley__wheel *wheel, struct sley__timer_due *due, size_t max)
 {
-    unsigned digit = DIGIT(wheel->now, 0);
-    struct list *slot = &wheel->slot[0][digit], *link;
+    unsigned slot = place(wheel->now, 0);
+    struct list *list = &wheel->slot[slot], *link;
     size_t n = 0;
 
-    while (n < max && (link = list_pop_front(slot))) {
+    if (!(wheel->used[slot / 64] & bit(slot)))
+        return 0;
+    while (n < max && (link = list_pop_front(list))) {
         struct sley__timer *timer = container_of(link, struct sley__timer, link);
 
-        __builtin_prefetch(slot->next);
+        __builtin_prefetch(list->next, 1);
         due[n++] = (struct sley__timer_due){timer->task, timer->ticket};
         wheel->count--;
     }
-    if (list_empty(slot))
-        wheel->used[0][digit / 64] &= ~((uint64_t)1 << digit % 64);
+    if (list_empty(list))
+        wheel->used[slot / 64] &= ~bit(slot);
     return n;
 }
 

@@ -1,13 +1,16 @@
 /*
  * timer_impl.h: timers. Level 1.
  *
- * One hierarchical wheel per worker (Varghese and Lauck, 1987): 5 levels of 256 slots, ticks of
- * 2^17 ns (131 us), so 4.5 years; later deadlines wait in the last slot and are sorted in again.
- * The node is embedded in the wait record on the waiter's stack, so that arming allocates nothing
- * and costs one uncontended lock. A timer is never early and at most one tick and a wake-up late.
+ * One hierarchical wheel per worker (Varghese and Lauck, 1987), ticks of 2^17 ns (131 us). The
+ * first level has 8,192 slots, so that a sleep of up to 1.07 s goes straight to the slot that it
+ * fires from; three levels of 256 slots above it reach 208 days, and what is later waits in the
+ * last slot and is sorted in again. The node is embedded in the wait record on the waiter's stack,
+ * so that arming allocates nothing and costs one uncontended lock. A timer is never early and at
+ * most one tick and a wake-up late.
  *   Rejected: a heap (a million sleeps touch log n cold lines each: Boost.Fiber needs 23 CPU
- *   seconds where wheels need 2); 64 slots per level (one more cascade per timer, each a cold
- *   line on the waiter's stack); ticks of 1 ms (as Tokio; half the work, eight times the lateness).
+ *   seconds where wheels need 2); 256 slots in the first level too (each sleep above 33 ms moves
+ *   down once, a cold line on the waiter's stack: a seventh of a million sleeps' time); ticks of
+ *   1 ms (as Tokio; half the work, eight times the lateness).
  */
 #ifndef SLEY_TIMER_IMPL_H
 #define SLEY_TIMER_IMPL_H
@@ -19,9 +22,20 @@
 struct sley_task;
 
 #define SLEY__WHEEL_TICK_BITS 17
-#define SLEY__WHEEL_SLOT_BITS 8
-#define SLEY__WHEEL_SLOTS     256
-#define SLEY__WHEEL_LEVELS    5
+#define SLEY__WHEEL_LEVELS    4
+#ifdef SLEY_HOSTILE
+#define SLEY__WHEEL_FIRST_BITS 6
+#else
+#define SLEY__WHEEL_FIRST_BITS 13
+#endif
+#define SLEY__WHEEL_BITS 8 /* of each level above */
+
+/* A level's slots, the first of them among all, and the ticks that one spans (as a shift). */
+#define SLEY__WHEEL_SLOTS(level) (1u << ((level) ? SLEY__WHEEL_BITS : SLEY__WHEEL_FIRST_BITS))
+#define SLEY__WHEEL_BASE(level) \
+    ((level) ? (1u << SLEY__WHEEL_FIRST_BITS) + (((unsigned)(level)-1) << SLEY__WHEEL_BITS) : 0u)
+#define SLEY__WHEEL_SHIFT(level) \
+    ((level) ? SLEY__WHEEL_FIRST_BITS + SLEY__WHEEL_BITS * ((level)-1) : 0)
 
 struct sley__wheel;
 
@@ -40,9 +54,10 @@ struct sley__wheel {
                              lock, read by any worker */
     int64_t now;          /* the tick up to which everything has fired */
     size_t count;         /* timers armed */
-    uint64_t used[SLEY__WHEEL_LEVELS]
-                 [SLEY__WHEEL_SLOTS / 64]; /* a bit per slot that may be filled */
-    struct list slot[SLEY__WHEEL_LEVELS][SLEY__WHEEL_SLOTS];
+    /* A bit per slot that may be filled; the list of a slot without it is not even initialised, so
+     * that a wheel's memory is touched as it is used. */
+    uint64_t used[SLEY__WHEEL_BASE(SLEY__WHEEL_LEVELS) / 64];
+    struct list slot[SLEY__WHEEL_BASE(SLEY__WHEEL_LEVELS)];
 };
 
 void sley__wheel_init(struct sley__wheel *wheel, int64_t now);

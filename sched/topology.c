@@ -47,6 +47,7 @@
 #include <errno.h>
 #include <hwloc.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 
@@ -456,6 +457,13 @@ int sley__topology_pin(const struct sley_topology *t, unsigned index)
     error = sched_setaffinity(0, size, set) ? -errno : 0;
     CPU_FREE(set);
     return error;
+}
+
+int sley__topology_unpin_thread(const struct sley_topology *t, unsigned long thread)
+{
+    if (!t->pins)
+        return SLEY_ENOSYS;
+    return -pthread_setaffinity_np((pthread_t)thread, t->affinity_size, t->affinity);
 }
 
 int sley__topology_unpin(const struct sley_topology *t)

@@ -92,4 +92,7 @@ int sley__topology_pin(const struct sley_topology *topology, unsigned index);
  * processor. Returns as sley__topology_pin. */
 int sley__topology_unpin(const struct sley_topology *topology);
 
+/* The same for another thread of this process (its pthread_t), which has not been joined. */
+int sley__topology_unpin_thread(const struct sley_topology *topology, unsigned long thread);
+
 #endif

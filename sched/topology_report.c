@@ -95,24 +95,25 @@ static void add_workers(struct text *text, const struct sley_topology *t)
         add(text, "pinning: none\n");
 }
 
+static const char *const distance_names[SLEY__DISTANCES] = {
+    [SLEY__SAME_PROCESSOR] = "same processor",
+    [SLEY__SAME_CORE] = "SMT sibling",
+    [SLEY__SAME_L3] = "same L3",
+    [SLEY__SAME_NODE] = "same NUMA node",
+    [SLEY__SAME_PACKAGE] = "same package",
+    [SLEY__FAR] = "rest",
+};
+
 /* Adds victims from row[from] on as long as they are equally far: "4-7,0-3". Returns where the next
  * distance begins. */
 static unsigned add_run(struct text *text, const struct sley_topology *t, unsigned self,
                         unsigned from)
 {
-    static const char *const names[SLEY__DISTANCES] = {
-        [SLEY__SAME_PROCESSOR] = "same processor",
-        [SLEY__SAME_CORE] = "SMT sibling",
-        [SLEY__SAME_L3] = "same L3",
-        [SLEY__SAME_NODE] = "same NUMA node",
-        [SLEY__SAME_PACKAGE] = "same package",
-        [SLEY__FAR] = "rest",
-    };
     const unsigned *row = sley_topology_victims(t, self);
     enum sley__distance distance = sley__topology_distance(t, self, row[from]);
     unsigned i = from;
 
-    add(text, "%s: ", names[distance]);
+    add(text, "%s: ", distance_names[distance]);
     while (i < t->workers - 1 && sley__topology_distance(t, self, row[i]) == distance) {
         unsigned first = i++;
 
@@ -147,4 +148,16 @@ int sley_topology_report(const struct sley_topology *t, char *buffer, size_t siz
         add_worker(&text, t, i);
     ensure_msg(text.length <= INT_MAX, "a report of %zu bytes", text.length);
     return (int)text.length;
+}
+
+bool sley_topology_pinned(const struct sley_topology *topology)
+{
+    return topology->pins;
+}
+
+const char *sley_topology_distance(const struct sley_topology *topology, unsigned a, unsigned b)
+{
+    if (a >= topology->workers || b >= topology->workers)
+        return NULL;
+    return distance_names[sley__topology_distance(topology, a, b)];
 }

@@ -28,6 +28,7 @@
 
 #ifdef SLEY_DEBUG
 
+#include "flow.h"
 #include "halt.h"
 #include "slab.h"
 
@@ -51,9 +52,12 @@ enum {
 /* What is added up on the way. */
 struct check {
     struct sley__sched *sched;
+    unsigned carriers;                           /* how many; one made meanwhile has nothing */
     uint64_t quiet;                              /* sley__hands_quiet() at the beginning */
     size_t live;                                 /* tasks that have not ended */
-    size_t live_of_class[SLEY__STACK_CLASSES];   /* the same by stack class: each holds a promise */
+    size_t live_of_class[SLEY__STACK_CLASSES];   /* they and flows by stack class: each holds a
+                                                    promise */
+    size_t entered;                              /* flows that tasks are inside of */
     size_t stacks_of_class[SLEY__STACK_CLASSES]; /* stacks found somewhere */
     unsigned asleep, chosen, searching;          /* workers */
     size_t waiting_work;                         /* tasks in all run queues */
@@ -80,6 +84,12 @@ static bool is_resting(const struct sley__worker *worker)
     return worker->halted.resting;
 }
 
+/* Sleeps without being counted by the idle protocol. */
+static bool is_apart(const struct sley__worker *worker)
+{
+    return worker->halted.apart;
+}
+
 static struct sley_task *in_hand(const struct sley__worker *worker)
 {
     return worker->halted.hand;
@@ -101,6 +111,11 @@ static bool is_resting(const struct sley__worker *worker)
     const struct sley__idle *idle = &worker->sched->idle;
 
     return load_relaxed(&idle->sleepers[worker->index / 64]) >> worker->index % 64 & 1;
+}
+
+static bool is_apart(UNUSED const struct sley__worker *worker)
+{
+    return false;
 }
 
 static struct sley_task *in_hand(UNUSED const struct sley__worker *worker)
@@ -258,17 +273,16 @@ static void check_timer(struct check *c, const struct sley__wheel *wheel,
 }
 
 /* Under the wheel's lock. How many timers are in the slot. */
-static size_t walk_slot(struct check *c, struct sley__wheel *wheel, int level, int slot)
+static size_t walk_slot(struct check *c, struct sley__wheel *wheel, unsigned slot)
 {
-    struct list *head = &wheel->slot[level][slot];
     size_t n = 0;
 
-    list_for_each (link, head) {
+    if (!(wheel->used[slot / 64] >> slot % 64 & 1))
+        return 0; /* its list is not even initialised */
+    list_for_each (link, &wheel->slot[slot]) {
         check_timer(c, wheel, container_of(link, struct sley__timer, link));
         n++;
     }
-    RULE(c, !n || wheel->used[level][slot / 64] >> slot % 64 & 1,
-         "slot %d of level %d has %zu timers and no bit", slot, level, n);
     return n;
 }
 
@@ -277,9 +291,8 @@ static void walk_wheel(struct check *c, struct sley__wheel *wheel)
     size_t n = 0;
 
     sley__lock_acquire(&wheel->lock);
-    for (int level = 0; level < SLEY__WHEEL_LEVELS; level++)
-        for (int slot = 0; slot < SLEY__WHEEL_SLOTS; slot++)
-            n += walk_slot(c, wheel, level, slot);
+    for (unsigned slot = 0; slot < ARRAY_LENGTH(wheel->slot); slot++)
+        n += walk_slot(c, wheel, slot);
     RULE(c, n == wheel->count, "a wheel has %zu timers, its count says %zu", n, wheel->count);
     sley__lock_release(&wheel->lock);
 }
@@ -316,17 +329,44 @@ static void check_joiner(struct check *c, struct sley_task *task)
     joiner->mark |= IS_JOINING;
 }
 
+static void count_stack(struct check *c, const struct sley__stack *stack)
+{
+    if (stack && stack->class < SLEY__STACK_CLASSES)
+        c->stacks_of_class[stack->class]++;
+}
+
+/* The flows that a task is inside of, from the innermost outwards: it stands on the stack of the
+ * first, and who has entered one stands on that of the next. Returns the task's own stack. */
+static const struct sley__stack *check_chain(struct check *c, const struct sley_task *task)
+{
+    const struct sley__stack *stands_on = task->stack;
+
+    for (struct sley__flow *flow = task->flow; flow; flow = flow->outside) {
+        RULE(c, load_relaxed(&flow->busy) && flow->task == task,
+             "task %llu is inside of a flow that is not its own", ID(task));
+        RULE(c, stands_on && flow->stack == stands_on,
+             "task %llu does not stand on the stack of the flow that it is inside of", ID(task));
+        RULE(c, load_relaxed(&flow->outer.saved) && !load_relaxed(&flow->inner.saved),
+             "task %llu is inside of a flow whose contexts say otherwise", ID(task));
+        count_stack(c, stands_on);
+        stands_on = flow->below;
+        c->entered++;
+    }
+    return stands_on;
+}
+
 /* A task that has begun and not ended. */
 static void check_flow(struct check *c, struct sley_task *task, bool current)
 {
     bool saved = sley__context_ready(&task->context);
 
-    RULE(c, task->stack && task->stack->class == task->stack_class,
+    const struct sley__stack *own = check_chain(c, task);
+
+    RULE(c, own && own->class == task->stack_class,
          "task %llu has a stack of another class than %u, or none", ID(task), task->stack_class);
     RULE(c, saved != current, "the flow of task %llu is %ssaved although it %s", ID(task),
          saved ? "" : "not ", current ? "runs" : "does not run");
-    if (task->stack && task->stack->class < SLEY__STACK_CLASSES)
-        c->stacks_of_class[task->stack->class]++;
+    count_stack(c, own);
 }
 
 /* Whether a task in `state` may be where it was found. */
@@ -364,7 +404,8 @@ static void check_task(struct check *c, struct sley_task *task)
     if (state == SLEY__TASK_FREE)
         return;
     if (state == SLEY__TASK_DONE) {
-        RULE(c, load_acquire(&task->join) == SLEY__JOIN_DONE,
+        RULE(c,
+             load_acquire(&task->join) == (task->in_family ? SLEY__JOIN_DETACHED : SLEY__JOIN_DONE),
              "task %llu has ended, and its join word says %zu", ID(task),
              (size_t)load_acquire(&task->join));
         return;
@@ -397,6 +438,35 @@ static void check_tasks(struct check *c)
             slab->tasks[i].mark = 0;
 }
 
+/* Flows that nobody is inside of: the others have been seen with their tasks. */
+static void check_flow_apart(struct check *c, const struct sley__flow *flow)
+{
+    RULE(c, !load_relaxed(&flow->ended) || !flow->stack, "a flow that has ended has a stack");
+    if (load_relaxed(&flow->ended))
+        return;
+    c->live_of_class[flow->class % SLEY__STACK_CLASSES]++;
+    if (!flow->stack)
+        return;
+    RULE(c, flow->stack->class == flow->class, "a flow has a stack of another class than %u",
+         flow->class);
+    if (load_relaxed(&flow->busy)) {
+        c->entered--;
+        return;
+    }
+    RULE(c, load_relaxed(&flow->inner.saved), "nobody is inside of a flow, and it is not saved");
+    count_stack(c, flow->stack);
+}
+
+static void check_flows(struct check *c)
+{
+    sley__lock_acquire(&c->sched->flows_lock);
+    for (const struct sley__flow *flow = c->sched->flows; flow; flow = flow->next)
+        check_flow_apart(c, flow);
+    sley__lock_release(&c->sched->flows_lock);
+    RULE(c, !c->entered, "tasks and flows do not agree on who is inside of whom: %zd more",
+         (ssize_t)c->entered);
+}
+
 static void check_live(struct check *c)
 {
     uint64_t counted = sley__sched_live(c->sched);
@@ -419,7 +489,7 @@ static void check_sleep_of(struct check *c, struct sley__worker *worker)
          worker->index, queued);
     RULE(c, !bit || resting, "worker %u is awake, and its bit says that it sleeps", worker->index);
     c->asleep += bit;
-    c->chosen += resting && !bit;
+    c->chosen += resting && !bit && !is_apart(worker);
     c->searching += !resting && worker->searching;
 }
 
@@ -507,21 +577,21 @@ static void check_slabs(struct check *c, int class)
          class, c->stacks_of_class[class]);
 }
 
-/* Each live task holds a promise, and each worker those that it has not given away. */
+/* Each live task and flow holds a promise, and each worker those that it has not given away. */
 static void check_promises(struct check *c, int class)
 {
     size_t promised = c->sched->stacks.levels[class].promised, held = c->live_of_class[class];
 
-    for (unsigned i = 0; i < c->sched->worker_count && class == c->sched->stack_class; i++)
-        held += c->sched->workers[i].stack_credit;
+    for (unsigned i = 0; i < c->carriers && class == c->sched->stack_class; i++)
+        held += sley__sched_carrier(c->sched, i)->stack_credit;
     RULE(c, promised == held, "%zu stacks of class %d are promised, %zu promises are held",
          promised, class, held);
 }
 
 static void check_stacks(struct check *c)
 {
-    for (unsigned i = 0; i < c->sched->worker_count; i++)
-        check_own_stacks(c, &c->sched->workers[i]);
+    for (unsigned i = 0; i < c->carriers; i++)
+        check_own_stacks(c, sley__sched_carrier(c->sched, i));
     sley__lock_acquire(&c->sched->stacks.lock);
     for (int class = 0; class < SLEY__STACK_CLASSES; class ++) {
         check_shared_stacks(c, class);
@@ -538,16 +608,19 @@ static void validate(struct check *c)
     struct sley__sched *sched = c->sched;
 
     c->quiet = begin_quiet();
+    c->carriers = sley__sched_carriers(sched);
     sley__lock_acquire(&sched->foreign_lock); /* free lists and stacks of foreign threads, too */
     walk_cache(c, &sched->foreign_tasks, "the foreign threads'");
     walk_pool(c);
     walk_inject(c);
-    for (unsigned i = 0; i < sched->worker_count; i++) {
-        walk_worker(c, &sched->workers[i]);
-        walk_wheel(c, &sched->workers[i].wheel);
-        check_sleep_of(c, &sched->workers[i]);
+    for (unsigned i = 0; i < c->carriers; i++) {
+        walk_worker(c, sley__sched_carrier(sched, i));
+        check_sleep_of(c, sley__sched_carrier(sched, i));
     }
+    for (unsigned i = 0; i < sched->worker_count; i++)
+        walk_wheel(c, &sched->workers[i].wheel);
     check_tasks(c);
+    check_flows(c);
     check_live(c);
     check_sleep(c);
     check_stacks(c);

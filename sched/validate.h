@@ -3,14 +3,21 @@
  *
  * The rules, each an ensure_msg() with the values that broke it:
  *
- *   places  every task is in exactly one: on a worker, in one queue (or in the hand of a worker
- * that waits for it to leave its stack), waiting with its flow saved, ended and not joined, or in
- * one list of free ones; and its state says so counts  of every queue, list, wheel and cache
- * against what is in it; of live tasks against the workers' counters; of promised stacks against
- * who holds a promise; of stacks against where they are sleep   the sleepers' bits, the two numbers
- * beside them and what workers do agree; who sleeps has empty queues; and while work waits and
- * workers sleep, somebody searches joins   who is registered as a joiner waits, and for one task
- * only
+ * places  every task is in exactly one: on a worker, in one queue (or in the hand of a worker
+ *         that waits for it to leave its stack), waiting with its flow saved, ended and not
+ *         joined, or in one list of free ones; and its state says so
+ *
+ * counts  of every queue, list, wheel and cache against what is in it; of live tasks against the
+ *         workers' counters; of promised stacks against who holds a promise; of stacks against
+ *         where they are
+ *
+ * flows   a task stands on the stack of the innermost flow that it is inside of, and each flow
+ *         is in the chain of one task, or saved, or has no stack
+ *
+ * sleep   the sleepers' bits, the two numbers beside them and what workers do agree; who sleeps
+ *         has empty queues; and while work waits and workers sleep, somebody searches
+ *
+ * joins   who is registered as a joiner waits, and for one task only
  */
 #ifndef SLEY_VALIDATE_H
 #define SLEY_VALIDATE_H

@@ -1,11 +1,14 @@
 /*
  * wait.c: the waist. The contract and the reasons are in wait.h.
  *
- * The duel with cancel: a task announces its wait (a store to its wait word) and then looks at its
- * cancelled flag; sley_cancel sets the flag and then looks at the wait word. One of them sees the
- * other. Waits are frequent and cancels rare, so the task's side is a fence_light. If both see each
- * other, the wait word decides who ends the wait, and the task is cancelled either way.
+ * The duel with cancel: a task announces its wait (a store to its wait word) and then, just before
+ * it leaves, looks at its cancelled flag; a cancel (family.c) sets the flag and then looks at the
+ * wait word. One of them sees the other. Waits are frequent and cancels rare, so the task's side is
+ * a fence_light. If both see each other, the wait word decides who ends the wait, and the task is
+ * cancelled either way. The task's side is in worker.c, so that there is no frame between a park
+ * and the switch.
  */
+#include "flow.h"
 #include "worker.h"
 
 #include <sley/park.h>
@@ -34,12 +37,12 @@ void sley__sched_await_visitors(struct sley__sched *sched)
         sley__thread_yield();
 }
 
-void sley__sched_ready(struct sley_task *task, bool first)
+static ALWAYS_INLINE void ready(struct sley_task *task, bool first)
 {
     struct sley__worker *worker = sley__worker_current();
     struct sley__sched *sched = task->worker->sched;
 
-    if (worker && worker->sched == sched) {
+    if (likely(worker && worker->sched == sched)) {
         sley__worker_push_woken(worker, task);
         worker->lifo = first;
         sley__sched_notify(sched, worker->index);
@@ -48,17 +51,34 @@ void sley__sched_ready(struct sley_task *task, bool first)
     sley__sched_ready_from_outside(sched, task, task, 1);
 }
 
+void sley__sched_ready(struct sley_task *task, bool first)
+{
+    ready(task, first);
+}
+
+bool sley__wake_begin(struct sley__waker waker, int result)
+{
+    sley__hands_enter();
+    if (unlikely(sley__task_wake(waker.task, waker.ticket, 0, 0) != SLEY__WAKE_QUEUE)) {
+        sley__hands_leave();
+        return false;
+    }
+    waker.task->wake_result = result;
+    return true;
+}
+
+void sley__wake_finish(struct sley_task *task)
+{
+    ready(task, true);
+    sley__hands_leave();
+}
+
 bool sley__wake(struct sley__waker waker, int result)
 {
-    bool won;
+    bool won = sley__wake_begin(waker, result);
 
-    sley__hands_enter();
-    won = sley__task_wake(waker.task, waker.ticket, 0, 0) == SLEY__WAKE_QUEUE;
-    if (won) {
-        waker.task->wake_result = result;
-        sley__sched_ready(waker.task, true);
-    }
-    sley__hands_leave();
+    if (won)
+        sley__wake_finish(waker.task);
     return won;
 }
 
@@ -123,14 +143,6 @@ static struct sley_task *current_task(struct sley__worker **worker)
     return *worker ? (*worker)->current : NULL;
 }
 
-/* Takes the task back out of the queue that a wake has put it in; the wake's result. */
-static int absorb(struct sley__worker *worker, struct sley_task *task)
-{
-    sley__worker_suspend(worker, task);
-    sley__task_set_state(task, SLEY__TASK_RUNNING);
-    return task->wake_result;
-}
-
 static void begin_unchecked(struct sley_task *task, struct sley__waker *waker, const char *what,
                             unsigned flags)
 {
@@ -150,12 +162,6 @@ static int begin(struct sley__waker *waker, const char *what, unsigned flags)
     if (unlikely((error = sley__worker_status(task))))
         return error;
     begin_unchecked(task, waker, what, flags);
-    fence_light(); /* partner: fence_heavy in sley_cancel */
-    if (unlikely(load_relaxed(&task->cancelled))) {
-        if (!sley__task_abandon(task))
-            absorb(worker, task);
-        return SLEY_ECANCELED;
-    }
     return 0;
 }
 
@@ -164,42 +170,25 @@ int sley__wait_begin(struct sley__waker *waker, const char *what)
     return begin(waker, what, 0);
 }
 
-/* Parks with a timer. Apart, so that the common park keeps a small frame. */
-static NOINLINE int park_until(struct sley__worker *worker, struct sley_task *task,
-                               int64_t deadline)
+int sley__worker_park_until(struct sley__worker *worker, struct sley_task *task, int64_t deadline)
 {
     struct sley__timer timer = {.task = task,
                                 .ticket = sley__task_ticket(load_relaxed(&task->word))};
+    int result;
 
-    sley__timer_arm(&worker->wheel, &timer, deadline);
-    sley__worker_suspend(worker, task);
-    if (task->wake_result == SLEY__TIMER_FIRED) {
+    sley__timer_arm(worker->timers, &timer, deadline);
+    fence_light(); /* partner: fence_heavy in take_post in relief.c */
+    if (unlikely(load_relaxed(&worker->standing) != SLEY__POST_HELD))
+        sley__relief_tell_holder(worker);
+    result = sley__worker_park(worker, task);
+    if (result == SLEY__TIMER_FIRED) {
         /* The timer was taken out of the wheel by the one who woke us. A cancel that came after
          * that still wins over the ambient deadline; one of the call's own has done its work. */
-        if (deadline == task->deadline && load_relaxed(&task->cancelled))
+        if (deadline == task->deadline && sley__task_is_cancelled(task))
             return SLEY_ECANCELED;
         return SLEY_ETIMEDOUT;
     }
     sley__timer_disarm(&timer);
-    return task->wake_result;
-}
-
-int sley__wait_park(int64_t deadline)
-{
-    struct sley__worker *worker;
-    struct sley_task *task = current_task(&worker);
-    int result;
-
-    check(task);
-    deadline = min_i64(deadline, task->deadline);
-    sley__count(worker->counters.parks, 1);
-    if (deadline == SLEY_FOREVER) {
-        sley__worker_suspend(worker, task);
-        result = task->wake_result;
-    } else {
-        result = park_until(worker, task, deadline);
-    }
-    sley__task_set_state(task, SLEY__TASK_RUNNING);
     return result;
 }
 
@@ -216,9 +205,7 @@ int sley__wait_park_shielded(void)
     struct sley_task *task = current_task(&worker);
 
     sley__count(worker->counters.parks, 1);
-    sley__worker_suspend(worker, task);
-    sley__task_set_state(task, SLEY__TASK_RUNNING);
-    return task->wake_result;
+    return sley__worker_park(worker, task);
 }
 
 bool sley__wait_abandon(int *result)
@@ -229,18 +216,10 @@ bool sley__wait_abandon(int *result)
 
     if (sley__task_abandon(task))
         return true;
-    woken_with = absorb(worker, task);
+    woken_with = sley__worker_park(worker, task); /* takes it out of the queue */
     if (result)
         *result = woken_with;
     return false;
-}
-
-int sley__wait_check(void)
-{
-    struct sley__worker *worker;
-    struct sley_task *task = current_task(&worker);
-
-    return task ? sley__worker_status(task) : SLEY_ENOTASK;
 }
 
 bool sley__on_worker(void)
@@ -257,64 +236,25 @@ void sley__wait_spend(void)
         sley__worker_yield(worker, task);
 }
 
-/* --- cancel --------------------------------------------------------------------------------- */
-
-/* Marks the task; true if it was not before. Any thread. */
-static bool mark_cancelled(struct sley_task *task, const char *reason)
+struct sley__locals *sley__wait_locals(void)
 {
-    const char *none = NULL;
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
 
-    if (load_relaxed(&task->cancelled))
-        return false;
-    cas_acq_rel(&task->reason, &none, reason);
-    return exchange_acq_rel(&task->cancelled, (uint8_t)1) == 0;
+    return task ? task->locals : NULL;
 }
 
-/* Ends the wait that a marked task is in, if any. After a fence_heavy. Any thread. */
-static void interrupt(struct sley_task *task)
+void sley__wait_set_locals(struct sley__locals *locals)
 {
-    uint64_t word;
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
 
-    sley__hands_enter();
-    word = load_acquire(&task->word);
-    if (sley__task_wake(task, sley__task_ticket(word), 0, SLEY__WAIT_SHIELDED) ==
-        SLEY__WAKE_QUEUE) {
-        task->wake_result = SLEY_ECANCELED;
-        sley__sched_ready(task, false);
-    }
-    sley__hands_leave();
+    check(task);
+    task->locals = locals;
+    task->has_locals = locals != NULL;
 }
 
-void sley_cancel(struct sley_task *task, const char *reason)
-{
-    if (!mark_cancelled(task, reason))
-        return;
-    fence_heavy(); /* partner: fence_light in begin */
-    interrupt(task);
-}
-
-static int mark_each(struct sley_task *task, void *reason)
-{
-    enum sley__task_state state = sley__task_state(load_acquire(&task->word));
-
-    if (state != SLEY__TASK_FREE && state != SLEY__TASK_DONE)
-        mark_cancelled(task, reason);
-    return 0;
-}
-
-static int interrupt_each(struct sley_task *task, UNUSED void *arg)
-{
-    if (load_relaxed(&task->cancelled))
-        interrupt(task);
-    return 0;
-}
-
-void sley__sched_cancel_all(struct sley__sched *sched, const char *reason)
-{
-    sley__task_each(&sched->tasks, mark_each, (void *)(uintptr_t)reason);
-    fence_heavy(); /* partner: fence_light in begin */
-    sley__task_each(&sched->tasks, interrupt_each, NULL);
-}
+/* --- cancel and deadline as the task sees them ------------------------------------------------ */
 
 int sley_cancelled(void)
 {
@@ -322,14 +262,6 @@ int sley_cancelled(void)
     struct sley_task *task = current_task(&worker);
 
     return task ? sley__worker_status(task) : 0;
-}
-
-const char *sley_cancel_reason(void)
-{
-    struct sley__worker *worker;
-    struct sley_task *task = current_task(&worker);
-
-    return task && load_acquire(&task->cancelled) ? load_relaxed(&task->reason) : NULL;
 }
 
 int64_t sley_deadline(void)
@@ -340,6 +272,16 @@ int64_t sley_deadline(void)
     return task ? task->deadline : SLEY_FOREVER;
 }
 
+/* In a flow the deadline is the flow's, and what the task came in with bounds it: see flow.h. */
+static void set_deadline(struct sley_task *task, int64_t deadline)
+{
+    if (task->flow) {
+        task->flow->deadline = deadline;
+        deadline = min_i64(deadline, task->flow->outside_deadline);
+    }
+    task->deadline = deadline;
+}
+
 int64_t sley_deadline_narrow(int64_t deadline)
 {
     struct sley__worker *worker;
@@ -348,8 +290,8 @@ int64_t sley_deadline_narrow(int64_t deadline)
 
     if (!task)
         return SLEY_FOREVER;
-    previous = task->deadline;
-    task->deadline = min_i64(previous, deadline);
+    previous = task->flow ? task->flow->deadline : task->deadline;
+    set_deadline(task, min_i64(previous, deadline));
     return previous;
 }
 
@@ -359,7 +301,7 @@ void sley_deadline_restore(int64_t previous)
     struct sley_task *task = current_task(&worker);
 
     if (task)
-        task->deadline = previous;
+        set_deadline(task, previous);
 }
 
 /* --- the public park ------------------------------------------------------------------------ */

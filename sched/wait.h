@@ -1,6 +1,6 @@
 /*
  * wait.h: the one way to suspend a task and to make it run again. Level 2, and the only internal
- * header of sched that level 3 and io may include.
+ * header of sched that io may include; level 3 sees flow.h beside it, which does not wait.
  *
  * Everything that can wait (join, sleep, locks, channels, sockets, DNS, processes) is written on
  * the five calls below and touches no queue, no worker and no stack. A wait goes like this:
@@ -55,8 +55,12 @@ struct sley__waker {
  *   SLEY_ECANCELED, SLEY_ETIMEDOUT
  *                   the task is cancelled, or late, already: nothing was begun
  *   SLEY_ENOTASK    not on a task
- * From a task. Never parks. */
+ * From a task. Never parks, so it may be called under the object's lock. */
 MUST_USE int sley__wait_begin(struct sley__waker *waker, const char *what);
+
+/* The same, without a look at cancel and deadline, for a call that has just made it and need not
+ * do it twice: the park looks again in any case. False: not on a task. */
+MUST_USE bool sley__wait_begin_entered(struct sley__waker *waker, const char *what);
 
 /* Parks until the wait that was begun is ended by a wake; returns the waker's result, or
  * SLEY_ECANCELED / SLEY_ETIMEDOUT. `deadline`: absolute ns, SLEY_FOREVER for none beside the
@@ -79,6 +83,12 @@ bool sley__wait_abandon(int *result);
  * Any thread, any number of times, also long after the wait. Never parks. */
 bool sley__wake(struct sley__waker waker, int result);
 
+/* The same in two steps, for an object that the woken task may free as soon as it runs. The first,
+ * under the object's lock, ends the wait; the second, when that lock has been released, lets the
+ * task run, and must follow if the first says true. Any thread. Never park. */
+MUST_USE bool sley__wake_begin(struct sley__waker waker, int result);
+void sley__wake_finish(struct sley_task *task);
+
 /* Many wakes for the price of one: tasks woken between begin and flush are put in a queue together
  * and idle workers are told once. For the I/O thread and other foreign threads; on a worker the
  * wakes simply go to its own queue. Value on the caller's stack; flush must follow. */
@@ -95,6 +105,12 @@ void sley__wake_batch_flush(struct sley__wake_batch *batch);
  * before it starts. SLEY_ENOTASK off a task. Never parks. */
 MUST_USE int sley__wait_check(void);
 
+/* The same for a call that may well succeed without parking: it spends one unit of the running
+ * task's budget for such calls (128 per slice), and yields first when that is used up, so that a
+ * channel that is never empty cannot starve the worker's other tasks. From a task, or any thread.
+ * May yield. */
+MUST_USE int sley__wait_enter(void);
+
 /* The runtime of the current task; NULL on foreign threads. */
 struct sley_runtime *sley__wait_runtime(void);
 
@@ -105,6 +121,45 @@ bool sley__on_worker(void);
  * per slice), and yields when it is used up, so that a socket that is always ready cannot starve
  * the worker's other tasks. Call it after such an operation. From a task. May yield. */
 void sley__wait_spend(void);
+
+/* --- values of a task ---------------------------------------------------------------------------
+ *
+ * What local.c keeps for a task: the task has a pointer to it, and sched calls back when the task
+ * ends and when another is spawned that is to inherit. Embedded in its owner's struct.
+ */
+struct sley__locals {
+    const struct sley__locals_functions *functions;
+};
+
+struct sley__locals_functions {
+    /* The task's function has returned: ends what sley__wait_locals says, until that is NULL. On
+     * the task; may park. */
+    void (*end)(void);
+
+    /* Ends what no task has taken over. On any task or thread; may park. */
+    void (*drop)(struct sley__locals *locals);
+
+    /* What a task that the calling one spawns gets, in *out (untouched: nothing). 0 or a negative
+     * SLEY_E*. On the spawning task. */
+    int (*inherit)(struct sley__locals *locals, struct sley__locals **out);
+};
+
+/* Those of the current task, NULL for none and off a task; and replacing them. */
+struct sley__locals *sley__wait_locals(void);
+void sley__wait_set_locals(struct sley__locals *locals);
+/* --- what fork.c needs of the scheduler; see forkers.c ---------------------------------------- */
+
+struct sley_forks;
+
+/* The current task begins its outermost region of forked calls: workers without work may ask it for
+ * some from now on. From a task. Never parks. */
+void sley__fork_enter(struct sley_forks *region);
+
+/* Ends what the enter began. The same task, perhaps on another worker. */
+void sley__fork_leave(struct sley_forks *region);
+
+/* True if some worker of the current task's runtime has no work. From a task. */
+bool sley__fork_wanted(void);
 
 /* --- what io plugs into a runtime --------------------------------------------------------------
  *
@@ -141,7 +196,10 @@ struct sley__service {
 
 enum sley__service_kind {
     SLEY__SERVICE_BLOCKING,
+    SLEY__SERVICE_DNS,
     SLEY__SERVICE_HTTP,
+    SLEY__SERVICE_PROCESSES,
+    SLEY__SERVICE_TLS,
     SLEY__SERVICES,
 };
 

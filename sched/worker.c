@@ -73,6 +73,29 @@ void sley__worker_overflow(struct sley__worker *worker, struct sley__deque *queu
     sley__inject_push(&worker->sched->inject, first, task, n + 1);
 }
 
+/* All of one queue, in its order; how many go in one piece is what the shared queue copes with. */
+static void give_away_queue(struct sley__worker *worker, struct sley__deque *queue)
+{
+    struct sley_task *first = NULL, *last = NULL, *task;
+    size_t n = 0;
+
+    for (; (task = sley__deque_take(queue)); last = task, n++)
+        if (last)
+            last->next = task;
+        else
+            first = task;
+    if (last)
+        sley__inject_push(&worker->sched->inject, first, last, n);
+}
+
+void sley__worker_give_away(struct sley__worker *worker)
+{
+    worker->lifo = false;
+    give_away_queue(worker, &worker->woken);
+    give_away_queue(worker, &worker->spawned);
+    sley__sched_notify(worker->sched, worker->post);
+}
+
 /* --- switching ------------------------------------------------------------------------------ */
 
 static void run_loop(struct sley__worker *worker) __attribute__((noreturn));
@@ -86,9 +109,7 @@ static void stack_entry(void *arg)
     run_loop(worker);
 }
 
-/* A stack for a new task. The promise made at its spawn (spawn.c) means that there is one. Owner.
- */
-static struct sley__stack *take_stack(struct sley__worker *worker, int class)
+struct sley__stack *sley__worker_take_stack(struct sley__worker *worker, int class)
 {
     struct sley__stack *stack = sley__stack_acquire(&worker->sched->stacks, &worker->stacks, class);
 
@@ -117,7 +138,7 @@ static inline struct target to_parked(struct sley__worker *worker, struct sley_t
 /* A fresh stack whose loop starts with the new task `next`. Owner. */
 static struct target to_fresh(struct sley__worker *worker, struct sley_task *next)
 {
-    struct sley__stack *stack = take_stack(worker, next->stack_class);
+    struct sley__stack *stack = sley__worker_take_stack(worker, next->stack_class);
 
     worker->current = NULL;
     worker->stack = stack;
@@ -171,18 +192,97 @@ static ALWAYS_INLINE void suspend_for(struct sley__worker *worker, struct sley_t
 
 void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task)
 {
+    sley__task_may_leave(task);
     sley__worker_park_point(worker);
     suspend_for(worker, task, sley__worker_next(worker));
 }
 
+/* The next task for a worker whose current one parks, which has often just woken it. Owner. */
+static inline struct sley_task *next_after_park(struct sley__worker *worker)
+{
+    struct sley_task *task;
+
+    if (!SLEY__SHUFFLE && worker->lifo && likely(worker->ticks_left > 1) &&
+        (task = sley__worker_take_overtaking(worker))) {
+        worker->ticks_left--;
+        return task;
+    }
+    return sley__worker_next(worker);
+}
+
+static ALWAYS_INLINE int park(struct sley__worker *worker, struct sley_task *task)
+{
+    sley__task_may_leave(task);
+    sley__worker_park_point(worker);
+    suspend_for(worker, task, next_after_park(worker));
+    sley__task_set_state(task, SLEY__TASK_RUNNING);
+    return task->wake_result;
+}
+
+int sley__worker_park(struct sley__worker *worker, struct sley_task *task)
+{
+    return park(worker, task);
+}
+
+/* Here and not in wait.c, as all that every wait goes through: see its essay. */
+NOINLINE bool sley__wait_begin_entered(struct sley__waker *waker, const char *what)
+{
+    struct sley__worker *worker = current_worker;
+    struct sley_task *task = worker ? worker->current : NULL;
+
+    if (unlikely(!task))
+        return false;
+    store_relaxed(&task->what, what);
+    waker->task = task;
+    waker->ticket = sley__task_begin_wait(task, 0);
+    return true;
+}
+
+/* The task's side of the duel with cancel, the last thing before it leaves; see wait.c. True: it is
+ * cancelled, and its wait is over. If a wake has won already, the park returns its result. */
+static inline bool cancelled_meanwhile(struct sley_task *task)
+{
+    fence_light(); /* partner: fence_heavy in family.c */
+    return unlikely(sley__task_is_cancelled(task)) && sley__task_abandon(task);
+}
+
+NOINLINE int sley__wait_park(int64_t deadline)
+{
+    struct sley__worker *worker = current_worker;
+    struct sley_task *task = worker->current;
+
+    check(task);
+    if (cancelled_meanwhile(task))
+        return SLEY_ECANCELED;
+    sley__count(worker->counters.parks, 1);
+    deadline = min_i64(deadline, task->deadline);
+    if (unlikely(deadline != SLEY_FOREVER))
+        return sley__worker_park_until(worker, task, deadline);
+    return park(worker, task);
+}
+
+void sley__worker_step_back(struct sley__worker *worker, struct sley_task *task)
+{
+    sley__task_may_leave(task);
+    sley__worker_park_point(worker);
+    sley__inject_push(&worker->sched->inject, task, task, 1);
+    sley__sched_notify(worker->sched, worker->post);
+    suspend_for(worker, task, NULL);
+}
+
 /* The next task for a worker whose current one yields: `task` is in a queue afterwards unless the
- * answer is NULL, which means that it is alone. Owner. */
+ * answer is NULL, which means that it is alone, or has gone on elsewhere meanwhile. Owner. */
 static NOINLINE struct sley_task *yield_slowly(struct sley__worker *worker, struct sley_task *task)
 {
     struct sley_task *next = sley__worker_next(worker);
 
-    if (!next)
+    if (!next) {
+        if (load_relaxed(&worker->standing) == SLEY__POST_LOST)
+            sley__worker_step_back(worker, task);
+        else /* a task that asks whether there is another one does not keep the worker */
+            store_relaxed(&worker->finds, load_relaxed(&worker->finds) + 2);
         return NULL;
+    }
     sley__worker_push_woken(worker, task);
     /* While the queue was empty for this instant somebody may have looked and gone to sleep. */
     sley__sched_notify(worker->sched, worker->index);
@@ -210,6 +310,7 @@ static ALWAYS_INLINE void yield(struct sley__worker *worker, struct sley_task *t
 {
     struct sley_task *next;
 
+    sley__task_may_leave(task);
     sley__worker_park_point(worker);
     worker->lifo = false;
     worker->budget = SLEY__OPERATION_BUDGET;
@@ -240,6 +341,47 @@ int sley_yield(void)
         return 0;
     yield(worker, task);
     return sley__worker_status(task);
+}
+
+/* Whether sley__worker_status() may be anything but 0. The task itself. */
+static inline bool in_question(struct sley_task *task)
+{
+    return sley__task_is_cancelled(task) || task->deadline != SLEY_FOREVER;
+}
+
+static NOINLINE int status_slowly(struct sley_task *task)
+{
+    return sley__worker_status(task);
+}
+
+static NOINLINE int enter_slowly(struct sley__worker *worker, struct sley_task *task)
+{
+    if (worker->budget <= 0)
+        yield(worker, task);
+    return sley__worker_status(task);
+}
+
+/* Likewise: these are the first thing in every call that may park. */
+NOINLINE int sley__wait_check(void)
+{
+    struct sley__worker *worker = current_worker;
+    struct sley_task *task = worker ? worker->current : NULL;
+
+    if (unlikely(!task))
+        return SLEY_ENOTASK;
+    return unlikely(in_question(task)) ? status_slowly(task) : 0;
+}
+
+NOINLINE int sley__wait_enter(void)
+{
+    struct sley__worker *worker = current_worker;
+    struct sley_task *task = worker ? worker->current : NULL;
+
+    if (unlikely(!task))
+        return SLEY_ENOTASK;
+    if (unlikely(--worker->budget <= 0 || in_question(task)))
+        return enter_slowly(worker, task);
+    return 0;
 }
 
 /* Waits until a task that was woken early has left its old stack: a few instructions of another
@@ -280,7 +422,10 @@ static inline struct sley__worker *run_task(struct sley__worker *worker, struct 
     sley__count(worker->counters.started, 1);
     SLEY_PROBE2(task_start, task, worker->index);
     result = task->fn(task->arg);
+    if (unlikely(task->has_locals))
+        task->locals->functions->end();
     SLEY_PROBE2(task_end, task, result);
+    sley__task_check_end(task);
     worker = task->worker;
     worker->current = NULL;
     sley__worker_finish(worker, task, result);
@@ -331,35 +476,91 @@ static void base_loop(struct sley__worker *worker)
     }
 }
 
+/* Until its first look for work, and after its last, a carrier is in no task. Owner. */
+static void turn_finds(struct sley__worker *worker)
+{
+    store_relaxed(&worker->finds, load_relaxed(&worker->finds) + 1);
+}
+
 static void *carrier_main(void *arg)
 {
     struct sley__worker *worker = arg;
     struct sley__sched *sched = worker->sched;
 
     current_worker = worker;
+    sley__worker_rise_apart(worker); /* one that was made or has ended counts as halted */
     worker->errno_location = own_errno();
+    store_relaxed(&worker->number, sley__thread_number());
     sley__fiber_adopt_thread(&worker->base_fiber);
     if (sched->on_carrier_start)
         sched->on_carrier_start(worker);
-    base_loop(worker);
+    if (!worker->stands_in || sley__relief_begin(worker)) {
+        turn_finds(worker);
+        base_loop(worker);
+        turn_finds(worker);
+    }
+    sley__buffers_close(&worker->buffers);
     if (sched->on_carrier_stop)
         sched->on_carrier_stop(worker);
+    sley__worker_rest_apart(worker);
     current_worker = NULL;
     return NULL;
 }
 
-/* Stops and joins the first `started` carriers. */
-static void stop_carriers(struct sley__sched *sched, unsigned started)
+void sley__worker_init(struct sley__worker *worker, struct sley__sched *sched, unsigned index,
+                       unsigned post)
 {
-    unsigned i;
+    unsigned spare = index - sched->worker_count; /* if it is one */
+
+    worker->sched = sched;
+    worker->index = index;
+    worker->post = post;
+    worker->timers = &sched->workers[post].wheel;
+    worker->ticks_left = SLEY__POLL_INTERVAL;
+    worker->lifo_left = SLEY__LIFO_BUDGET;
+    worker->woken_left = SLEY__WOKEN_BUDGET;
+    worker->budget = SLEY__OPERATION_BUDGET;
+    /* Ids: each worker counts in steps of all counters there are: the workers', the foreign
+     * threads', and one that all spare carriers share. */
+    worker->id_step = sley__sched_id_step(sched);
+    worker->next_id = index + 1;
+    if (index >= sched->worker_count) {
+        worker->next_id = (spare + 1) * worker->id_step;
+        worker->id_step *= SLEY__RELIEF_MAX;
+    }
+    worker->now = sley__clock_now();
+    worker->random = sley__random_seed();
+    store_relaxed(&worker->finds, 1);
+    worker->wake_cost = SLEY_MICROSECONDS(40); /* until it has been learnt */
+    worker->spin_credit = 1;
+    sley__deque_init(&worker->spawned);
+    sley__deque_init(&worker->woken);
+    sley__parker_init(&worker->parker);
+    if (index < sched->worker_count) {
+        store_relaxed(&worker->holder, worker);
+        sley__wheel_init(&worker->wheel, worker->now);
+    }
+}
+
+int sley__worker_start(struct sley__worker *worker)
+{
+    return sley__thread_start(&worker->thread, worker->sched->thread_name, carrier_main, worker);
+}
+
+/* Stops and joins all carriers that have a thread. No new ones are made meanwhile. */
+static void stop_carriers(struct sley__sched *sched)
+{
+    unsigned i, n = sley__sched_carriers(sched);
 
     store_release(&sched->stopping, 1);
     fence_heavy(); /* partner: the fence in sley__idle_announce before the last look */
-    for (i = 0; i < started; i++)
+    for (i = 0; i < n; i++)
         if (sley__idle_choose_this(&sched->idle, i))
-            sley__parker_wake(&sched->workers[i].parker);
-    for (i = 0; i < started; i++)
-        sley__thread_join(&sched->workers[i].thread);
+            sley__parker_wake(&sley__sched_carrier(sched, i)->parker);
+    sley__relief_stop(sched);
+    for (i = 0; i < n; i++)
+        if (sley__sched_carrier(sched, i)->has_thread)
+            sley__thread_join(&sley__sched_carrier(sched, i)->thread);
 }
 
 int sley__sched_start(struct sley__sched *sched)
@@ -370,16 +571,16 @@ int sley__sched_start(struct sley__sched *sched)
     for (i = 0; i < sched->worker_count; i++) {
         struct sley__worker *worker = &sched->workers[i];
 
-        error = sley__thread_start(&worker->thread, sched->thread_name, carrier_main, worker);
-        if (error) {
-            stop_carriers(sched, i); /* they read worker_count meanwhile: it stays */
+        if ((error = sley__worker_start(worker))) {
+            stop_carriers(sched); /* they read worker_count meanwhile: it stays */
             return error;
         }
+        worker->has_thread = true; /* before there are tasks, so before anybody else looks */
     }
     return 0;
 }
 
 void sley__sched_stop(struct sley__sched *sched)
 {
-    stop_carriers(sched, sched->worker_count);
+    stop_carriers(sched);
 }

@@ -1,25 +1,33 @@
 /*
  * worker.h: workers, and what they share. Level 2.
  *
- * A worker is a scheduling slot bound to a core: a run queue, a timer wheel, caches of stacks and
- * tasks, counters. A kernel thread (the carrier) drives it. struct sley__sched is a set of workers
- * with the queues between them; struct sley_runtime (level 4) holds one.
+ * A worker is a place bound to a core (its post: a number, a timer wheel, a seat among those that
+ * the idle protocol counts) and the kernel thread that holds it (the carrier) with what belongs to
+ * that thread: run queues, caches of stacks and tasks, counters. struct sley__worker is both: the
+ * first worker_count of them are the posts and the carriers that hold them at the beginning; spare
+ * carriers, which take over the post of one whose task does not return, have one each too
+ * (relief.h). struct sley__sched is all of them with the queues between them; struct sley_runtime
+ * (level 4) holds one.
  *
  * Where the code is: worker.c runs and switches tasks, search.c finds work and sleeps, poll.c looks
- * after timers and events, wait.c and spawn.c are what tasks call.
+ * after timers and events, forkers.c asks for forked calls, wait.c and spawn.c are what tasks call,
+ * relief.c and monitor.c look after those that keep their worker too long.
  *
- * Fields are grouped by who writes them; "owner" is the kernel thread that drives the worker now.
+ * Fields are grouped by who writes them; "owner" is the carrier's kernel thread.
  */
 #ifndef SLEY_WORKER_H
 #define SLEY_WORKER_H
 
+#include "buffers.h"
 #include "deque.h"
 #include "halt.h"
 #include "hostile.h"
 #include "idle.h"
 #include "inject.h"
+#include "monitor.h"
 #include "park.h"
 #include "platform.h"
+#include "relief.h"
 #include "stack.h"
 #include "task_impl.h"
 #include "timer_impl.h"
@@ -55,6 +63,7 @@ struct sley__worker_counters {
 
 #define sley__count(counter, n) store_relaxed(&(counter), load_relaxed(&(counter)) + (n))
 
+struct sley__flow;
 struct sley__sched;
 
 struct sley__worker {
@@ -73,17 +82,19 @@ struct sley__worker {
     int budget;            /* operations left that need not park; sley__wait_spend */
     unsigned index;        /* constant */
     unsigned stack_credit; /* stacks promised and not used by a live task */
-    uint64_t next_id;
-    int64_t now; /* ns: the clock when it was last read */
+    uint64_t next_id, id_step; /* id_step: constant */
+    int64_t now;               /* ns: the clock when it was last read */
     struct sley__task_cache tasks;
     struct sley__stack_cache stacks;
+    struct sley__buffers buffers;
     uint64_t random;
     struct sley__context base;    /* the carrier's own stack: idle loop */
     struct sley__context fresh;   /* scratch: the first switch to a new stack */
     struct sley__context nowhere; /* scratch: where a flow that ends is saved */
     struct sley__fiber base_fiber;
     struct sley__signal_stack *signal_stack; /* of the carrier; may be NULL */
-    const unsigned *victims;                 /* constant: the others, nearest first */
+    const unsigned *victims;                 /* of the post: the other workers, nearest first */
+    struct sley__wheel *timers;              /* of the post. Both change with it */
     atomic(unsigned) cpu; /* UINT_MAX: not pinned. Owner, at its start; read by statistics */
 
     /* Search state: owner only. */
@@ -94,18 +105,46 @@ struct sley__worker {
     int64_t lone_since;
     bool watching;                            /* there is work that may not be stolen yet */
     int64_t stole_at, steal_gap, steal_after; /* ns; see may_steal() */
+    int64_t asked_at;                         /* ns: when it last asked for forked calls */
     uint64_t oldest_spawned;                  /* index of the oldest spawned task, and */
     int64_t oldest_since;                     /* when it was first seen */
+
+    /* What others want to know of the carrier: see relief.h. */
+    unsigned post; /* index of the worker whose place it has. By the giver, before `standing` */
+    atomic(uint32_t) standing; /* enum sley__standing; futex */
+    atomic(uint32_t) finds;    /* odd: looks for work, or its thread has not begun or has ended;
+                                  by 2 where it could not leave its task but would have.
+                                  Owner; partner: take_post in relief.c */
+    atomic(struct sley_task *) announced; /* the task that has said it will block. Owner, release;
+                                             the dump and the monitor read */
+    atomic(const char *) reason;          /* why. Likewise, before */
+    unsigned nested;                      /* announcements of that task. Owner */
+    struct sley__worker *next_spare;      /* relief.lock */
+    bool has_thread;                      /* one to be joined. relief.lock */
+    bool stands_in;                       /* its thread began without a post. The starter */
+
+    atomic(int) number; /* of its thread; 0: has none. Owner; the monitor reads */
+    struct sley__monitor_sample suspicion; /* the monitor's: it may be a stall, see monitor.c */
+
+    /* Of the post `index`; unused in spare carriers. */
+    atomic(struct sley__worker *) holder; /* who has it. Under relief.lock; the dump reads */
+    atomic(uint64_t) stalls, reliefs;     /* under relief.lock; statistics read */
 
     struct sley__worker_counters counters;
     struct sley__deque spawned; /* tasks that have not run: youngest first, stolen oldest first */
     struct sley__deque woken;   /* tasks that have: oldest first */
-    struct sley__wheel wheel;
+    struct sley__wheel wheel;   /* of the post `index` */
     struct sley__parker parker;
     struct sley__thread thread;
 #ifdef SLEY_HOSTILE
     struct sley__halted halted;
 #endif
+};
+
+/* The tasks that are in a region of forked calls: see forkers.c. */
+struct sley__forkers {
+    ALIGN_LINE struct sley__lock lock;
+    atomic(struct sley_forks *) first; /* written under lock; read without, as a hint */
 };
 
 struct sley__sched {
@@ -116,11 +155,21 @@ struct sley__sched {
     const char *thread_name;
     void (*on_carrier_start)(struct sley__worker *worker); /* may be NULL: pinning, signal stack */
     void (*on_carrier_stop)(struct sley__worker *worker);
+    void (*on_post)(struct sley__worker *worker); /* may be NULL: has a post again. Its thread */
+    void (*on_lost)(struct sley__worker *worker); /* may be NULL: has none any more. Any thread */
+    /* Both or none: a carrier that has made so many switches has lost its post; then its task is
+     * to be asked, before that one which takes over may have helped it on; and told of. Monitor. */
+    void (*on_stall)(struct sley__worker *worker, uint64_t switches);
+    void (*tell_stall)(struct sley__worker *worker, int64_t duration);
+    void (*on_lost_error)(struct sley__sched *sched, struct sley_task *task); /* may be NULL */
 
     struct sley__idle idle;
     struct sley__inject inject;
     struct sley__stack_pool stacks;
     struct sley__task_pool tasks;
+    struct sley__forkers forkers;
+    struct sley__relief relief;
+    struct sley__monitor monitor;
 
     /* Foreign threads' own cache of tasks and their counters. */
     ALIGN_LINE struct sley__lock foreign_lock;
@@ -138,12 +187,44 @@ struct sley__sched {
     ALIGN_LINE atomic(uint32_t) closing; /* no new tasks */
     atomic(uint32_t) drained;            /* futex: closing, and the last task has ended */
     atomic(uint32_t) stopping;           /* workers leave */
+#ifdef SLEY_DEBUG
+    ALIGN_LINE struct sley__lock flows_lock; /* leaf */
+    struct sley__flow *flows;                /* all that there are; for validate.c. flows_lock */
+#endif
 #ifdef SLEY_HOSTILE
     struct sley__halt halt;
 #endif
 };
 
+/* Carriers: the workers first, then the spare ones that have been made. A carrier is never unmade
+ * while the scheduler lives. */
+static inline unsigned sley__sched_carriers(struct sley__sched *sched)
+{
+    /* Acquire: what the carrier was made of. Partner: make_carrier in relief.c. */
+    return sched->worker_count + load_acquire(&sched->relief.extra);
+}
+
+static inline struct sley__worker *sley__sched_carrier(struct sley__sched *sched, unsigned i)
+{
+    return i < sched->worker_count ? &sched->workers[i]
+                                   : sched->relief.extras[i - sched->worker_count];
+}
+
+/* Ids are unique because each counter of them has a residue of its own: the workers one each, the
+ * foreign threads one, and the spare carriers the last. */
+static inline uint64_t sley__sched_id_step(const struct sley__sched *sched)
+{
+    return (uint64_t)sched->worker_count + 2;
+}
+
 /* --- worker.c ------------------------------------------------------------------------------- */
+
+/* A carrier before its thread starts, in zeroed memory. */
+void sley__worker_init(struct sley__worker *worker, struct sley__sched *sched, unsigned index,
+                       unsigned post);
+
+/* Starts its thread. 0 or SLEY_E*. */
+int sley__worker_start(struct sley__worker *worker);
 
 /* The worker that the calling kernel thread drives, or NULL. Never inlined: after a switch the
  * thread may be another one, and a compiler that sees the thread-local keeps its address. */
@@ -155,13 +236,29 @@ int sley__sched_start(struct sley__sched *sched);
 /* Stops and joins the threads. No task may be left. */
 void sley__sched_stop(struct sley__sched *sched);
 
+/* A stack for whoever holds a promise of one (spawn.c), which means that there is one. Owner. */
+struct sley__stack *sley__worker_take_stack(struct sley__worker *worker, int class);
+
 /* Suspends the running task, which has begun a wait or put itself in a queue, and runs something
  * else. Returns when the task has been resumed, perhaps on another worker. */
 void sley__worker_suspend(struct sley__worker *worker, struct sley_task *task);
 
+/* The same for a task that has begun a wait; what it was woken with. */
+int sley__worker_park(struct sley__worker *worker, struct sley_task *task);
+
+/* The same with a timer; SLEY_ETIMEDOUT when it has fired. In wait.c. */
+int sley__worker_park_until(struct sley__worker *worker, struct sley_task *task, int64_t deadline);
+
 /* The same for a task that goes to the end of the worker's queue of woken tasks; see sley_yield().
  */
 void sley__worker_yield(struct sley__worker *worker, struct sley_task *task);
+
+/* The running task goes to the shared queue, and its carrier, which has lost its post, to find
+ * out. Returns when the task has been resumed, on another one. */
+void sley__worker_step_back(struct sley__worker *worker, struct sley_task *task);
+
+/* Moves all that is in the worker's queues to the shared one. Owner. */
+void sley__worker_give_away(struct sley__worker *worker);
 
 /* Appends a ready task to one of the worker's queues, or to the shared one if that is full. The
  * owner. Then somebody idle must be told: sley__sched_notify. */
@@ -195,7 +292,7 @@ static inline void sley__worker_push(struct sley__worker *worker, struct sley_ta
  */
 static inline int sley__worker_status(struct sley_task *task)
 {
-    if (unlikely(load_relaxed(&task->cancelled)))
+    if (unlikely(sley__task_is_cancelled(task)))
         return SLEY_ECANCELED;
     if (unlikely(task->deadline != SLEY_FOREVER) && sley__clock_now() >= task->deadline)
         return SLEY_ETIMEDOUT;
@@ -207,6 +304,19 @@ static inline int sley__worker_status(struct sley_task *task)
 /* The next ready task that this worker can have without asking the other workers, or NULL. Owner.
  */
 struct sley_task *sley__worker_next_slow(struct sley__worker *worker);
+
+/* The youngest woken task, if it was woken just now and has budget; every ninth time it has to wait
+ * for its turn. Owner. */
+static inline struct sley_task *sley__worker_take_overtaking(struct sley__worker *worker)
+{
+    worker->lifo = false;
+    if (unlikely(!worker->lifo_left)) {
+        worker->lifo_left = SLEY__LIFO_BUDGET;
+        return NULL;
+    }
+    worker->lifo_left--;
+    return sley__deque_take_tail(&worker->woken);
+}
 
 static inline struct sley_task *sley__worker_next(struct sley__worker *worker)
 {
@@ -237,6 +347,12 @@ static inline void sley__sched_notify(struct sley__sched *sched, unsigned near)
         sley__sched_wake_one(sched, near);
 }
 
+/* --- forkers.c ------------------------------------------------------------------------------ */
+
+/* Asks every task that is in a region of forked calls to hand one out. True if one of them may
+ * answer soon, because it runs. Any worker that is counted as idle. */
+bool sley__forkers_ask(struct sley__sched *sched);
+
 /* --- poll.c --------------------------------------------------------------------------------- */
 
 /* Fires the timers that are due on `wheel` at `now`; how many tasks became ready (in the worker's
@@ -251,6 +367,12 @@ void sley__sched_arm(struct sley__sched *sched);
 void sley__sched_disarm(struct sley__sched *sched);
 
 /* --- spawn.c -------------------------------------------------------------------------------- */
+
+/* Promises a stack, 0 or SLEY_ENOMEM; gives a promise back. `worker`: the caller's, of this
+ * scheduler; NULL on other threads. */
+MUST_USE int sley__worker_promise_stack(struct sley__sched *sched, struct sley__worker *worker,
+                                        int class);
+void sley__worker_return_stack(struct sley__sched *sched, struct sley__worker *worker, int class);
 
 /* The task function has returned `result`. Owner. */
 void sley__worker_finish(struct sley__worker *worker, struct sley_task *task, int result);

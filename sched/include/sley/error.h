@@ -33,6 +33,18 @@ extern "C" {
     X(SLEY_ENOENT, -ENOENT, "no such file or directory")                                     \
     X(SLEY_EEXIST, -EEXIST, "already exists")                                                \
     X(SLEY_ENOSPC, -ENOSPC, "no space left on the device")                                   \
+    X(SLEY_EISDIR, -EISDIR, "is a directory")                                                \
+    X(SLEY_ENOTDIR, -ENOTDIR, "not a directory")                                             \
+    X(SLEY_ENOTEMPTY, -ENOTEMPTY, "the directory is not empty")                              \
+    X(SLEY_ENAMETOOLONG, -ENAMETOOLONG, "the name is too long")                              \
+    X(SLEY_ELOOP, -ELOOP, "too many symbolic links")                                         \
+    X(SLEY_EXDEV, -EXDEV, "not on the same file system")                                     \
+    X(SLEY_EFBIG, -EFBIG, "file too large")                                                  \
+    X(SLEY_EDQUOT, -EDQUOT, "disk quota exceeded")                                           \
+    X(SLEY_ESRCH, -ESRCH, "no such process")                                                 \
+    X(SLEY_ECHILD, -ECHILD, "somebody else has taken the status of the process")             \
+    X(SLEY_ENOEXEC, -ENOEXEC, "not a program")                                               \
+    X(SLEY_E2BIG, -E2BIG, "arguments and environment are too large")                         \
     X(SLEY_EROFS, -EROFS, "read-only file system")                                           \
     X(SLEY_EIO, -EIO, "input/output error")                                                  \
     X(SLEY_EPIPE, -EPIPE, "the peer has closed its reading side")                            \
@@ -43,6 +55,8 @@ extern "C" {
     X(SLEY_ECONNABORTED, -ECONNABORTED, "connection aborted")                                \
     X(SLEY_EHOSTUNREACH, -EHOSTUNREACH, "no route to the host")                              \
     X(SLEY_ENETUNREACH, -ENETUNREACH, "network is unreachable")                              \
+    X(SLEY_ENOTCONN, -ENOTCONN, "not connected")                                             \
+    X(SLEY_ENODEV, -ENODEV, "no such network interface")                                     \
     X(SLEY_EMSGSIZE, -EMSGSIZE, "larger than the limit that was set")                        \
     X(SLEY_EPROTO, -EPROTO, "the peer broke the protocol")                                   \
     X(SLEY_EOF, -4000, "end of stream")                                                      \
@@ -51,7 +65,16 @@ extern "C" {
     X(SLEY_ENOTASK, -4003, "must be called from a task")                                     \
     X(SLEY_ENAME, -4004, "the host name could not be resolved")                              \
     X(SLEY_ETLS, -4005, "the TLS handshake or a certificate check failed")                   \
-    X(SLEY_ECRASHED, -4006, "the process running the job crashed")
+    X(SLEY_ECRASHED, -4006, "the process running the job crashed")                           \
+    X(SLEY_ELATE, -4007, "too late: there are threads already, see sley_procpool_prepare()") \
+    X(SLEY_ETOOLONG, -4008, "longer than the limit")                                         \
+    X(SLEY_ESTALLED, -4009, "a task kept others waiting")                                    \
+    X(SLEY_ENXDOMAIN, -4020, "the name does not exist")                                      \
+    X(SLEY_ENODATA, -4021, "the name has no record of that type")                            \
+    X(SLEY_ESERVFAIL, -4022, "the name server failed")                                       \
+    X(SLEY_EREFUSED, -4023, "the name server refused to answer")                             \
+    X(SLEY_ENOANSWER, -4024, "no name server answered")                                      \
+    X(SLEY_EBADANSWER, -4025, "the name server sent what cannot be read")
 
 enum sley_error {
 #define SLEY__ENUM(name, value, text) name = value,

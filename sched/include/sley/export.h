@@ -10,4 +10,7 @@
 #define SLEY_EXPORT
 #endif
 
+/* An inline function, made by a macro, that need not be used. Not for programs. */
+#define SLEY__UNUSED static inline __attribute__((unused))
+
 #endif

@@ -14,6 +14,7 @@
 
 #include <sley/error.h>
 #include <sley/export.h>
+#include <sley/stall.h>
 #include <sley/task.h>
 
 #ifdef __cplusplus
@@ -22,6 +23,11 @@ extern "C" {
 
 /* Owned by whoever called sley_runtime_new(). */
 struct sley_runtime;
+
+/* Is called when a detached task ends with a negative result, which nobody can join for: with its
+ * name, "file:line" of its spawn, the result, and sley_options.lost_error_arg. SLEY_ECANCELED is
+ * none: whoever cancels knows. Several at once, on the workers; must not park. */
+typedef void sley_lost_error_fn(const char *name, const char *site, int error, void *arg);
 
 /* Zero in a field means its default. Copied by the call. */
 struct sley_options {
@@ -32,14 +38,36 @@ struct sley_options {
     bool no_fault_handler; /* leave SIGSEGV alone: a stack overflow then ends in a bare SIGSEGV.
                               By default the runtime installs a handler while it exists, unless the
                               program has one; it names the task, then the default action follows */
+    int (*prepare)(void);  /* called before the first thread is started; an error of its ends the
+                              start. For sley_procpool_prepare(). Default: none */
+    bool interrupt;   /* sley_run() only: the first SIGINT (Ctrl-C) cancels the main task, with the
+                         reason "SIGINT". A second one, of this or the next, has the effect that it
+                         had before (that of ignoring it apart), at once and whatever the runtime
+                         does: mostly it ends the process. Until sley_run() returns. Sets of
+                         <sley/signal.h> are told of the signal as well, and while one with it is
+                         open, no second one ends the process. Several runs are cancelled together */
+    bool terminate;   /* the same for SIGTERM, with the reason "SIGTERM" */
     const char *name; /* prefix of the kernel threads' names, at most 8 bytes. Default "sley" */
+    int64_t stall_threshold; /* ns for which a task may keep its worker while others wait, before
+                                another kernel thread takes that over (sley/stall.h). Default:
+                                SLEY_STALL_MS in the environment (0: see below), else 10 ms.
+                                Negative: tasks are not watched. Below 100 us it is 100 us */
+    unsigned reliefs;        /* at most so many kernel threads for that. Default 64, most 256 */
+    sley_stall_fn *on_stall; /* called with the first stall of each spawn site. Default none */
+    void *stall_arg;         /* its last argument */
+    sley_lost_error_fn *on_lost_error; /* is told of errors that nobody will hear. Default: a line
+                                          on stderr for the first one of each spawn site */
+    void *lost_error_arg;
 };
 
 /* Runs fn(arg) as the main task of a new runtime and waits for it. When it returns, every task that
  * is still there is cancelled and given the time to clean up; then the runtime is gone.
  * Returns what fn returned, or, when the runtime could not be started and fn never ran, a negative
  * SLEY_E*: SLEY_ENOMEM, SLEY_EAGAIN (no thread), SLEY_EINVAL (an option, or SLEY_WORKERS is not a
- * number), SLEY_EPERM (called from a task). From a foreign thread, which it blocks. Since 0.1. */
+ * number, nor SLEY_STALL_MS; SLEY_STALLS is no word of stall.h), SLEY_EPERM (called from a task),
+ * an error of options->prepare. With SLEY_STALLS=fail in the environment, SLEY_ESTALLED in place of
+ * a result that is no error if a task kept others waiting (sley/stall.h). From a foreign thread,
+ * which it blocks. Since 0.1. */
 #define sley_run(fn, arg, options) sley_run_at((fn), (arg), (options), SLEY__SITE(#fn))
 SLEY_EXPORT int sley_run_at(sley_task_fn *fn, void *arg, const struct sley_options *options,
                             const char *site);
@@ -80,6 +108,8 @@ struct sley_worker_stats {
     uint64_t sleeps;    /* times it went to sleep */
     uint64_t timers;    /* timers fired here */
     int64_t slept_ns;   /* time asleep */
+    uint64_t stalls;    /* times a task that had not announced it kept this worker too long */
+    uint64_t reliefs;   /* times another kernel thread took it over: stalls and announced ones */
 };
 
 /* Copies the counters of worker `index` (0 .. workers - 1). 0 or SLEY_EINVAL. Any thread. Never

@@ -31,12 +31,14 @@ typedef int sley_task_fn(void *arg);
 
 /* Zero in a field means its default. Copied by the spawn. */
 struct sley_task_options {
-    const char *name;  /* for dumps and messages; copied, at most 39 bytes, control characters
-                          become '?'. Default: the function's name as written */
-    size_t stack_size; /* bytes, rounded up to 16 KiB, 64 KiB, 256 KiB or 1 MiB. Default: that of
-                          the runtime, 64 KiB */
-    int64_t deadline;  /* absolute, ns: the earlier of this and the spawner's own becomes the
-                          task's ambient deadline. Default: the spawner's */
+    const char *name;    /* for dumps and messages; copied, at most 39 bytes, control characters
+                            become '?'. Default: the function's name as written */
+    size_t stack_size;   /* bytes, rounded up to 16 KiB, 64 KiB, 256 KiB or 1 MiB. Default: that of
+                            the runtime, 64 KiB */
+    int64_t deadline;    /* absolute, ns: the earlier of this and the spawner's own becomes the
+                            task's ambient deadline. Default: the spawner's */
+    bool inherit_locals; /* the task begins with the spawner's values of its locals, as local.h
+                            says. Default: with none */
 };
 
 #define SLEY__STRING(x)  #x
@@ -56,6 +58,7 @@ struct sley_task_options {
  *   SLEY_EINVAL     fn is NULL, or the stack size is above 1 MiB
  *   SLEY_ESHUTDOWN  the runtime is shutting down and takes no new tasks
  *   SLEY_ENOTASK    the caller is not a task: see sley_runtime_spawn()
+ *   others          what a copy function of an inherited local has returned
  * From a task. Never parks; the new task runs later, on any worker. Since 0.1. */
 #define sley_spawn(fn, arg, options, out) \
     sley_spawn_at((fn), (arg), (options), (out), SLEY__SITE(#fn))
@@ -71,6 +74,7 @@ SLEY_EXPORT int sley_spawn_at(sley_task_fn *fn, void *arg, const struct sley_tas
  *   SLEY_EDEADLK    a task cannot join itself
  *   SLEY_EINVAL     task is NULL
  *   SLEY_EBUSY      another task joins it already
+ *   SLEY_EPERM      it is a scope's: see sley_scope_join()
  * From a task (parks) or a foreign thread (blocks it). Since 0.1. */
 SLEY_EXPORT int sley_join(struct sley_task *task, int *result);
 
@@ -96,7 +100,8 @@ SLEY_EXPORT const char *sley_cancel_reason(void);
 
 /* Moves the calling task's ambient deadline closer: to `deadline` (absolute, ns) if that is earlier
  * than the current one. Every call that may park returns SLEY_ETIMEDOUT once it has passed. Returns
- * the deadline that was in force, for sley_deadline_restore().
+ * the deadline that was in force, for sley_deadline_restore(). In the body of a generator it is the
+ * generator's own that is moved and returned, and it holds inside only.
  * From a task; elsewhere SLEY_FOREVER and no effect. Never parks. Since 0.1. */
 SLEY_EXPORT int64_t sley_deadline_narrow(int64_t deadline);
 

@@ -19,6 +19,7 @@
 #ifndef SLEY_TOPOLOGY_H
 #define SLEY_TOPOLOGY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <sley/error.h>
@@ -61,6 +62,17 @@ SLEY_EXPORT unsigned sley_topology_cpu(const struct sley_topology *topology, uns
  * is no worker `index`. Any thread. Since 0.1. */
 SLEY_EXPORT const unsigned *sley_topology_victims(const struct sley_topology *topology,
                                                   unsigned index);
+
+/* True if the workers of a runtime will be bound to these processors: not if the topology is of
+ * another machine, nor where a CPU quota limits them, which the kernel lets them use up on any
+ * processor. Any thread. Since 0.1. */
+SLEY_EXPORT bool sley_topology_pinned(const struct sley_topology *topology);
+
+/* How far two workers are from each other, in the words of the report: "same processor",
+ * "SMT sibling", "same L3", "same NUMA node", "same package", "rest". A literal; NULL when there is
+ * no such worker. Any thread. Since 0.1. */
+SLEY_EXPORT const char *sley_topology_distance(const struct sley_topology *topology, unsigned a,
+                                               unsigned b);
 
 /* Writes a readable report into `buffer`, at most `size` bytes with the NUL that ends it (size 0
  * writes nothing, buffer may be NULL then): the machine, why this many workers (affinity, quota and
