@@ -14,8 +14,10 @@
  *     [sink, on the task; ask for more]
  *     name the outcome (_error.c), split the headers (_response.c)
  *
- * So a small file costs one crossing in each direction, both batched with the others'. A sink runs
- * in the task, not on the I/O thread, because it may park; a bounded buffer lies between.
+ * So a small file costs one crossing in each direction, both batched with the others'. A sink and a
+ * source run in the task, not on the I/O thread, because they may park; a bounded buffer lies
+ * between in each direction (_upload.c for the way out). An answer that is pulled (_pull.c) is the
+ * same with the buffer's other end in the hands of the caller.
  *
  * The transfer is the response: one object with its easy handle and its buffers, owned by the task
  * and the loop, two references. A cancelled task posts a cancel and leaves; it hands its reference
@@ -32,15 +34,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sley/version.h>
-
 #ifdef SLEY_HOSTILE
-enum { IDLE_MAX = 2, BUFFER_KEEP = 64, IDLE_CONNECTIONS = 2 };
+enum { IDLE_MAX = 2, BUFFER_KEEP = 64 };
 #else
 enum {
     IDLE_MAX = 256,          /* responses kept for reuse: what one has in flight at most times */
-    BUFFER_KEEP = 64 * 1024, /* a larger buffer is not kept */
-    IDLE_CONNECTIONS = 256,
+    BUFFER_KEEP = 16 * 1024, /* a larger one for headers is not kept */
 };
 #endif
 
@@ -51,26 +50,24 @@ static void response_destroy(struct sley_http_response *response)
     curl_easy_cleanup(response->easy);
     free(response->body.data);
     free(response->headers.data);
+    free(response->taken.data);
+    sley__http_upload_clear(&response->upload);
     free(response);
-}
-
-static void client_destroy(struct sley_http_client *client)
-{
-    struct sley_http_response *response = client->idle, *next;
-
-    for (; response; response = next) {
-        next = response->next_idle;
-        response_destroy(response);
-    }
-    free((char *)(uintptr_t)client->options.user_agent);
-    free(client);
 }
 
 void sley__http_client_unref(struct sley_http_client *client)
 {
+    struct sley_http_response *response, *next;
+
     /* Release for what was written to the client, acquire for whoever destroys it. */
-    if (fetch_sub_acq_rel(&client->refs, 1) == 1)
-        client_destroy(client);
+    if (fetch_sub_acq_rel(&client->refs, 1) != 1)
+        return;
+    for (response = client->idle; response; response = next) {
+        next = response->next_idle;
+        response_destroy(response);
+    }
+    sley__http_shelf_clear(&client->shelf);
+    sley__http_client_destroy(client);
 }
 
 static void shrink(struct sley__http_buffer *buffer)
@@ -90,9 +87,15 @@ void sley__http_response_unref(struct sley_http_response *response)
     if (fetch_sub_acq_rel(&response->refs, 1) != 1)
         return;
     curl_slist_free_all(response->headers_out);
-    response->headers_out = NULL;
-    shrink(&response->body);
+    curl_slist_free_all(response->names);
+    response->headers_out = response->names = NULL;
+    free(response->url);
+    response->url = NULL;
     shrink(&response->headers);
+    sley__http_buffer_return(client, &response->body);
+    sley__http_buffer_return(client, &response->taken);
+    if (response->upload.source)
+        sley__http_upload_clear(&response->upload);
 
     sley__lock_acquire(&client->lock);
     kept = client->idle_count < IDLE_MAX;
@@ -114,7 +117,7 @@ static int response_new(struct sley_http_client *client, struct sley_http_respon
 
     if (!response)
         return SLEY_ENOMEM;
-    error = sley__http_easy_new(client, &response->easy);
+    error = sley__http_easy_new(response, client);
     if (error) {
         free(response);
         return error;
@@ -127,6 +130,23 @@ static int response_new(struct sley_http_client *client, struct sley_http_respon
     list_init(&response->dirty_link);
     *out = response;
     return 0;
+}
+
+/* Before each submit. A resume_node may still be under way, so `resuming` and the lock stay. */
+static void reset(struct sley_http_response *response)
+{
+    sley__lock_acquire(&response->lock);
+    response->waiting = response->done = response->paused = false;
+    response->headers_there = false;
+    sley__lock_release(&response->lock);
+    response->started = false;
+    response->uploaded = 0;
+    response->end = SLEY__HTTP_BY_CURL;
+    response->code = CURLE_OK;
+    response->bytes = 0;
+    response->header_count = 0;
+    response->status = 0;
+    response->curl_error[0] = '\0';
 }
 
 static int response_take(struct sley_http_client *client, struct sley_http_response **out)
@@ -145,167 +165,258 @@ static int response_take(struct sley_http_client *client, struct sley_http_respo
         return error;
 
     store_relaxed(&response->refs, 1);
-    response->waiting = response->done = response->paused = response->resuming = false;
-    response->active = response->started = false;
-    response->uploaded = 0;
-    response->end = SLEY__HTTP_BY_CURL;
-    response->code = CURLE_OK;
-    response->bytes = 0;
-    response->header_count = 0;
-    response->status = 0;
-    response->curl_error[0] = '\0';
+    reset(response);
+    response->redirected = 0;
+    response->named = 0;
+    response->settled = response->headed = response->drained = false;
+    response->taken_used = 0;
+    response->text[0] = '\0';
     fetch_add_relaxed(&client->refs, 1);
     *out = response;
     return 0;
 }
 
-/* --- a request ------------------------------------------------------------------------------- */
+/* --- waiting --------------------------------------------------------------------------------- */
 
-/* Takes what has arrived, in exchange for the empty buffer `spare`. True if that is all there will
- * ever be. Wakes the transfer up if it was held up by a full buffer. From the task. */
-static bool take_body(struct sley_http_response *response, struct sley__http_buffer *spare)
+bool sley__http_resume(struct sley_http_response *response)
+{
+    if (response->done || response->resuming)
+        return false;
+    response->resuming = true;
+    fetch_add_relaxed(&response->refs, 1);
+    return true;
+}
+
+void sley__http_submit_resume(struct sley_http_response *response)
+{
+    sley__loop_submit(response->client->loop, &response->resume_node);
+}
+
+bool sley__http_take(struct sley_http_response *response, struct sley__http_buffer *spare)
 {
     struct sley__http_buffer taken;
-    bool done, resume;
+    bool done, resume = false;
 
     sley__lock_acquire(&response->lock);
     taken = response->body;
     response->body = *spare;
     *spare = taken;
     done = response->done;
-    resume = response->paused && !done && !response->resuming;
-    if (resume) {
+    if (response->paused) {
         response->paused = false;
-        response->resuming = true;
+        resume = sley__http_resume(response);
     }
     sley__lock_release(&response->lock);
-    if (resume) {
-        fetch_add_relaxed(&response->refs, 1);
-        sley__loop_submit(response->client->loop, &response->resume_node);
-    }
+    if (resume)
+        sley__http_submit_resume(response);
     return done;
 }
 
-static bool has_news(const struct sley_http_response *response)
+/* What its task waits for, beside a source that has something to do. Under the lock. */
+static bool has_come(const struct sley_http_response *response)
 {
-    return response->done || (response->sink && response->body.size);
+    if (response->done)
+        return true;
+    if (response->pulled && !response->headed)
+        return response->headers_there;
+    return response->bounded && response->body.size;
 }
 
-/* Waits until the transfer has ended or, with a sink, data is there. From the task. */
+enum news { COME, SOURCE, NOTHING };
+
+static enum news look(const struct sley_http_response *response)
+{
+    return has_come(response) ? COME : sley__http_upload_waits(response) ? SOURCE : NOTHING;
+}
+
+/* Waits until there may be news: which, or why the task may not wait. */
 static int await_news(struct sley_http_response *response)
 {
     struct sley__waker waker;
-    bool news;
+    enum news news;
     int error = sley__wait_begin(&waker, "http");
 
     sley__lock_acquire(&response->lock);
-    news = has_news(response);
+    news = look(response);
     response->waker = waker;
-    response->waiting = !news && !error;
+    response->waiting = news == NOTHING && !error;
     sley__lock_release(&response->lock);
     if (error)
-        return news ? 0 : error;
-    if (news) {
+        return news == COME ? COME : error;
+    if (news != NOTHING) {
         sley__wait_abandon(NULL);
-        return 0;
+        return (int)news;
     }
 
+    if (!response->taken.size)
+        sley__http_buffer_return(response->client, &response->taken);
     error = sley__wait_park(SLEY_FOREVER);
-    if (!error)
-        return 0;
     sley__lock_acquire(&response->lock);
     response->waiting = false;
-    news = has_news(response);
+    news = look(response);
     sley__lock_release(&response->lock);
-    return news ? 0 : error;
+    return error && news != COME ? error : (int)news;
 }
 
-/* Feeds the sink until the end. From the task. */
-static int pump(struct sley_http_response *response)
+int sley__http_await(struct sley_http_response *response)
 {
-    struct sley__http_buffer buffer = {0};
-    bool done = false;
-    int error = 0;
+    int news;
 
-    while (!error && !done) {
-        error = await_news(response);
+    while ((news = await_news(response)) > COME) {
+        int error = news == SOURCE ? sley__http_upload_feed(response) : 0;
+
         if (error)
-            break;
-        done = take_body(response, &buffer);
-        if (buffer.size)
-            error = response->sink(buffer.data, buffer.size, response->sink_arg);
-        buffer.size = 0;
+            return error;
     }
-    free(buffer.data);
-    return error < 0 ? error : 0;
+    return news;
 }
 
-/* Breaks the transfer off, and leaves it. */
-static void abandon(struct sley_http_response *response)
+void sley__http_abandon(struct sley_http_response *response)
 {
     sley__loop_submit(response->client->loop, &response->cancel_node);
 }
 
-static void set_text(const struct sley_http_options *options, const char *text)
+int sley__http_settle(struct sley_http_response *response)
 {
-    if (options->error)
-        snprintf(options->error, SLEY_HTTP_ERROR_SIZE, "%s", text);
+    if (!response->settled) {
+        response->settled = true;
+        response->outcome = sley__http_outcome(response, response->text);
+    }
+    return response->outcome;
 }
 
-/* Sends it off and waits for the end. On failure the response is gone. */
-static int transfer(struct sley_http_response *response, const struct sley_http_options *options)
+/* --- a request ------------------------------------------------------------------------------- */
+
+/* Feeds the sink until the end. From the task. */
+static int pump(struct sley_http_response *response)
+{
+    bool done = false;
+    int error = 0;
+
+    while (!error && !done) {
+        error = sley__http_await(response);
+        if (error)
+            break;
+        done = sley__http_take(response, &response->taken);
+        if (response->taken.size)
+            error = response->sink(response->taken.data, response->taken.size, response->sink_arg);
+        response->taken.size = 0;
+        error = error < 0 ? error : 0;
+    }
+    return error;
+}
+
+/* Sends it off and waits: for its end, or for the headers of one that is pulled. */
+static int send_once(struct sley_http_response *response)
+{
+    fetch_add_relaxed(&response->refs, 1); /* the loop's */
+    sley__loop_submit(response->client->loop, &response->submit_node);
+    return response->sink ? pump(response) : sley__http_await(response);
+}
+
+/* Whether it stopped at a name; of one that was seen to be done. */
+static bool stopped_at_name(struct sley_http_response *response)
+{
+    bool done;
+
+    if (response->pulled) {
+        sley__lock_acquire(&response->lock);
+        done = response->done;
+        sley__lock_release(&response->lock);
+        if (!done)
+            return false;
+    }
+    return response->end == SLEY__HTTP_NAME;
+}
+
+/* Until there is an outcome: 0 or an error, after which the response is gone and its sentence is
+ * the caller's. */
+static int transfer(struct sley_http_response *response, char *text)
 {
     int error;
 
-    fetch_add_relaxed(&response->refs, 1); /* the loop's */
-    sley__loop_submit(response->client->loop, &response->submit_node);
-    error = response->sink ? pump(response) : await_news(response);
-    if (error) {
-        abandon(response);
-        set_text(options, sley_strerror(error));
-        return error;
+    response->begun = sley_now();
+    while (!(error = send_once(response)) && stopped_at_name(response)) {
+        error = sley__http_resolve(response);
+        reset(response);
+        if (error) {
+            if (text)
+                memcpy(text, response->text, SLEY_HTTP_ERROR_SIZE);
+            sley__http_response_unref(response);
+            return error;
+        }
     }
-    error = sley__http_outcome(response, options->error);
-    if (error)
-        sley__http_response_unref(response);
+    if (error) {
+        sley__http_abandon(response);
+        if (text)
+            snprintf(text, SLEY_HTTP_ERROR_SIZE, "%s", sley_strerror(error));
+    }
     return error;
 }
 
 static int begin(struct sley_http_client *client, const char *url,
-                 const struct sley_http_options *options, struct sley_http_response **out)
+                 const struct sley_http_options *options, bool pulled,
+                 struct sley_http_response **out)
 {
     int error = sley__wait_check();
 
-    if (!error && (!client || !url))
+    if (!error && (!client || !url || (pulled && options->sink)))
         error = SLEY_EINVAL;
     if (!error)
         error = response_take(client, out);
     if (error)
         return error;
+    (*out)->pulled = pulled;
     error = sley__http_set_up(*out, url, options);
     if (error)
         sley__http_response_unref(*out);
     return error;
 }
 
+static int start(struct sley_http_client *client, const char *url,
+                 const struct sley_http_options *options, bool pulled,
+                 struct sley_http_response **out)
+{
+    int error;
+
+    if (options->error)
+        options->error[0] = '\0';
+    error = begin(client, url, options, pulled, out);
+    if (!error)
+        return transfer(*out, options->error);
+    if (options->error)
+        snprintf(options->error, SLEY_HTTP_ERROR_SIZE, "%s", sley_strerror(error));
+    return error;
+}
+
+/* The task has no more to do with a response that is done: its outcome. On failure it is gone. */
+static int conclude(struct sley_http_response *response, char *text)
+{
+    int error = sley__http_settle(response);
+
+    if (!error)
+        return 0;
+    if (text)
+        memcpy(text, response->text, SLEY_HTTP_ERROR_SIZE);
+    sley__http_response_unref(response);
+    return error;
+}
+
+static const struct sley_http_options defaults;
+
 int sley_http_get(struct sley_http_client *client, const char *url,
                   const struct sley_http_options *options, struct sley_http_response **out)
 {
-    static const struct sley_http_options defaults;
     struct sley_http_response *response;
     int error;
 
-    if (!options)
-        options = &defaults;
-    error = begin(client, url, options, &response);
-    if (error) {
-        set_text(options, sley_strerror(error));
-        return error;
-    }
-    error = transfer(response, options);
+    options = options ? options : &defaults;
+    error = start(client, url, options, false, &response);
+    if (!error)
+        error = conclude(response, options->error);
     if (error)
         return error;
-    sley__http_response_complete(response);
+    sley__http_split_headers(response);
     if (out)
         *out = response;
     else
@@ -313,94 +424,40 @@ int sley_http_get(struct sley_http_client *client, const char *url,
     return 0;
 }
 
-/* --- the client ------------------------------------------------------------------------------ */
-
-static int copy_options(struct sley_http_client *client,
-                        const struct sley_http_client_options *options)
+int sley_http_open(struct sley_http_client *client, const char *url,
+                   const struct sley_http_options *options, struct sley_http_response **out)
 {
-    const char *agent = options->user_agent ? options->user_agent : NULL;
-    char standard[32];
-
-    snprintf(standard, sizeof(standard), "sley/%s", sley_version());
-    if (agent && strpbrk(agent, "\r\n"))
-        return SLEY_EINVAL;
-    client->options = *options;
-    if (!options->max_idle_connections)
-        client->options.max_idle_connections = IDLE_CONNECTIONS;
-    client->options.user_agent = strdup(agent ? agent : standard);
-    return client->options.user_agent ? 0 : SLEY_ENOMEM;
-}
-
-/* Whichever side comes last; if the task has left, the client that was opened is closed again. */
-static void release_opening(struct sley__request *request)
-{
-    struct sley__http_opening *opening = container_of(request, struct sley__http_opening, request);
-
-    free(opening);
-}
-
-static void abandoned_opening(struct sley__request *request)
-{
-    struct sley__http_opening *opening = container_of(request, struct sley__http_opening, request);
-
-    if (opening->client->multi)
-        sley__http_loop_close(&opening->client->close_node);
-    else
-        client_destroy(opening->client);
-    release_opening(request);
-}
-
-/* Has the I/O thread do its part. On failure the client is gone. From a task. Parks. */
-static int open_on_loop(struct sley_http_client *client)
-{
-    struct sley__http_opening *opening = calloc(1, sizeof(*opening));
+    struct sley_http_response *response;
+    bool headers;
     int error;
 
-    if (!opening) {
-        client_destroy(client);
-        return SLEY_ENOMEM;
-    }
-    opening->client = client;
-    opening->request.node.run = sley__http_loop_open;
-    opening->request.release = abandoned_opening;
-    if (!sley__request_call(client->loop, &opening->request, "http client", &error))
-        return error;
-    release_opening(&opening->request);
-    if (error)
-        client_destroy(client);
-    return error;
-}
-
-int sley_http_client_new(const struct sley_http_client_options *options,
-                         struct sley_http_client **out)
-{
-    static const struct sley_http_client_options defaults;
-    struct sley_http_client *client;
-    struct sley__io *io;
-    int error = sley__io_get(&io);
-
+    options = options ? options : &defaults;
+    error = start(client, url, options, true, &response);
     if (error)
         return error;
-    client = calloc(1, sizeof(*client));
-    if (!client)
-        return SLEY_ENOMEM;
-    client->loop = &io->loop;
-    client->sockets.set = -1;
-    client->close_node.run = sley__http_loop_close;
-    store_relaxed(&client->refs, 2); /* the owner's and the loop's */
-    error = copy_options(client, options ? options : &defaults);
-    if (error) {
-        client_destroy(client);
+    sley__lock_acquire(&response->lock);
+    headers = response->headers_there;
+    sley__lock_release(&response->lock);
+    /* If it broke later, the calls that take the body will say so. */
+    if (!headers && (error = conclude(response, options->error)))
         return error;
-    }
-    error = open_on_loop(client);
-    if (!error)
-        *out = client;
-    return error;
+    sley__http_split_headers(response);
+    response->headed = true;
+    *out = response;
+    return 0;
 }
 
-void sley_http_client_free(struct sley_http_client *client)
+void sley_http_response_free(struct sley_http_response *response)
 {
-    if (client)
-        sley__loop_submit(client->loop, &client->close_node);
+    bool done;
+
+    if (!response)
+        return;
+    sley__lock_acquire(&response->lock);
+    done = response->done;
+    sley__lock_release(&response->lock);
+    if (done)
+        sley__http_response_unref(response);
+    else
+        sley__http_abandon(response);
 }

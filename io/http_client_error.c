@@ -18,11 +18,9 @@ static int say(char *text, int code, const char *format, ...)
 {
     va_list arguments;
 
-    if (text) {
-        va_start(arguments, format);
-        vsnprintf(text, SLEY_HTTP_ERROR_SIZE, format, arguments);
-        va_end(arguments);
-    }
+    va_start(arguments, format);
+    vsnprintf(text, SLEY_HTTP_ERROR_SIZE, format, arguments);
+    va_end(arguments);
     return code;
 }
 
@@ -171,7 +169,8 @@ static int ended_by_curl(const struct sley_http_response *response, char *text)
 {
     switch (response->code) {
     case CURLE_OK:
-        return say(text, 0, "%s", "");
+        text[0] = '\0';
+        return 0;
     case CURLE_COULDNT_CONNECT:
         return not_connected(response, text);
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -219,6 +218,9 @@ int sley__http_outcome(struct sley_http_response *response, char *text)
     case SLEY__HTTP_IDLE:
         return say(text, SLEY_ETIMEDOUT, "nothing received for %g s, after %llu bytes",
                    seconds(response->idle_timeout), (unsigned long long)response->bytes);
+    case SLEY__HTTP_NO_REWIND:
+        return say(text, SLEY_EPROTO, "%s",
+                   "the server needs the body once more, and its source cannot begin again");
     case SLEY__HTTP_SHUT_DOWN:
         return say(text, SLEY_ECLOSED, "%s", "the client was closed");
     default:

@@ -10,11 +10,6 @@
  *
  * A task is told when its transfer has ended, or, with a sink, when there is data; at the end of
  * the round, because the end of a small body is nearly always in the same round as its beginning.
- *
- * Idle timeouts are ours: curl's "low speed" limit knows only whole seconds. A transfer notes when
- * it last heard something, which is an assignment; one timer per client looks after the earliest
- * limit that may have passed. Its scan is linear in the transfers that run, but it runs at most
- * once per limit.
  */
 #include "http_client_impl.h"
 
@@ -30,18 +25,38 @@ enum {
 
 /* --- the end of a transfer ------------------------------------------------------------------- */
 
-/* Hands the response to its task and gives up the loop's half of it. */
-static void end(struct sley_http_response *response, enum sley__http_end why, CURLcode code)
+/* What it leaves in the counters. */
+static void count(struct sley_http_response *response, bool whole)
+{
+    struct sley_http_client *client = response->client;
+    curl_off_t received = 0, sent = 0;
+    long connections = 0;
+
+    curl_easy_getinfo(response->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+    curl_easy_getinfo(response->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    curl_easy_getinfo(response->easy, CURLINFO_NUM_CONNECTS, &connections);
+    sley__http_count(&client->stats.active, -1);
+    sley__http_count(&client->stats.failed, !whole);
+    sley__http_count(&client->stats.reused, whole && !connections);
+    sley__http_count(&client->stats.received, received);
+    sley__http_count(&client->stats.sent, sent);
+}
+
+/* Gives up the loop's half of it. */
+void sley__http_loop_end(struct sley_http_response *response, enum sley__http_end why,
+                         CURLcode code)
 {
     struct sley_http_client *client = response->client;
 
-    curl_multi_remove_handle(client->multi, response->easy);
+    if (client->multi) /* else it came after the end, and was never added */
+        curl_multi_remove_handle(client->multi, response->easy);
     response->active = false;
     list_remove(&response->active_link);
     list_remove(&response->dirty_link);
     if (response->end == SLEY__HTTP_BY_CURL)
         response->end = why;
     response->code = code;
+    count(response, response->end == SLEY__HTTP_BY_CURL && code == CURLE_OK);
 
     sley__lock_acquire(&response->lock);
     response->done = true;
@@ -67,7 +82,8 @@ static void collect_ended(struct sley_http_client *client)
 
     while ((message = curl_multi_info_read(client->multi, &left)))
         if (message->msg == CURLMSG_DONE)
-            end(response_of(message->easy_handle), SLEY__HTTP_BY_CURL, message->data.result);
+            sley__http_loop_end(response_of(message->easy_handle), SLEY__HTTP_BY_CURL,
+                                message->data.result);
 }
 
 /* --- the round ------------------------------------------------------------------------------- */
@@ -168,86 +184,19 @@ static int set_interest(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg
     return sley__http_sockets_want(&client->sockets, fd, what) ? 0 : -1;
 }
 
-/* --- idle timeouts --------------------------------------------------------------------------- */
-
-static uint64_t idle_ms(const struct sley_http_response *response)
-{
-    return (uint64_t)response->idle_timeout / 1000000;
-}
-
-static void on_idle_timer(uv_timer_t *handle);
-
-static void watch_idle(struct sley_http_client *client, uint64_t due)
-{
-    uint64_t now = uv_now(&client->loop->uv);
-
-    if (due >= client->idle_due)
-        return;
-    client->idle_due = due;
-    uv_timer_start(&client->idle_timer, on_idle_timer, due > now ? due - now : 0, 0);
-}
-
-void sley__http_loop_started(struct sley_http_response *response)
-{
-    response->started = true;
-    response->last_heard = uv_now(&response->client->loop->uv);
-    if (response->idle_timeout > 0)
-        watch_idle(response->client, response->last_heard + idle_ms(response));
-}
-
-/* Whether something moved since the last look that on_body and on_header have not seen: the request
- * is still being sent, or its task holds it up. */
-static bool moves(struct sley_http_response *response)
-{
-    curl_off_t uploaded = 0;
-    bool moved;
-
-    curl_easy_getinfo(response->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
-    moved = uploaded != response->uploaded;
-    response->uploaded = uploaded;
-    sley__lock_acquire(&response->lock);
-    moved |= response->paused;
-    sley__lock_release(&response->lock);
-    return moved;
-}
-
-/* When its limit passes, or 0 if it has. */
-static uint64_t idle_until(struct sley_http_response *response, uint64_t now)
-{
-    if (now < response->last_heard + idle_ms(response))
-        return response->last_heard + idle_ms(response);
-    if (!moves(response))
-        return 0;
-    response->last_heard = now;
-    return now + idle_ms(response);
-}
-
-static void on_idle_timer(uv_timer_t *handle)
-{
-    struct sley_http_client *client = handle->data;
-    uint64_t now = uv_now(&client->loop->uv), earliest = UINT64_MAX;
-    struct list *next;
-
-    client->idle_due = UINT64_MAX;
-    for (struct list *link = client->active.next; link != &client->active; link = next) {
-        struct sley_http_response *response =
-            container_of(link, struct sley_http_response, active_link);
-        uint64_t until;
-
-        next = link->next;
-        if (!response->started || response->idle_timeout <= 0)
-            continue;
-        until = idle_until(response, now);
-        if (!until)
-            end(response, SLEY__HTTP_IDLE, CURLE_OPERATION_TIMEDOUT);
-        else if (until < earliest)
-            earliest = until;
-    }
-    if (earliest != UINT64_MAX)
-        watch_idle(client, earliest);
-}
-
 /* --- what tasks hand in ---------------------------------------------------------------------- */
+
+/* What it reads at once can only be said while curl has no buffer for it. Sometimes it has: it
+ * keeps one when a transfer ends that has used a connection together with others, or none at all.
+ */
+static bool add(struct sley_http_client *client, struct sley_http_response *response)
+{
+    size_t size = sley__http_read_size(load_relaxed(&client->stats.active));
+
+    if (curl_easy_setopt(response->easy, CURLOPT_BUFFERSIZE, (long)size) == CURLE_OK)
+        response->read_size = size;
+    return curl_multi_add_handle(client->multi, response->easy) == CURLM_OK;
+}
 
 void sley__http_loop_submit(struct sley__inbox_node *node)
 {
@@ -257,10 +206,12 @@ void sley__http_loop_submit(struct sley__inbox_node *node)
 
     response->active = true;
     list_push_back(&client->active, &response->active_link);
+    sley__http_count(&client->stats.transfers, 1);
+    sley__http_count(&client->stats.active, 1);
     if (client->closing)
-        end(response, SLEY__HTTP_SHUT_DOWN, CURLE_OK);
-    else if (curl_multi_add_handle(client->multi, response->easy) != CURLM_OK)
-        end(response, SLEY__HTTP_NO_MEMORY, CURLE_OUT_OF_MEMORY);
+        sley__http_loop_end(response, SLEY__HTTP_SHUT_DOWN, CURLE_OK);
+    else if (!add(client, response))
+        sley__http_loop_end(response, SLEY__HTTP_NO_MEMORY, CURLE_OUT_OF_MEMORY);
     else
         turn_soon(client);
 }
@@ -271,9 +222,10 @@ void sley__http_loop_cancel(struct sley__inbox_node *node)
     struct sley_http_response *response =
         container_of(node, struct sley_http_response, cancel_node);
 
-    if (response->active)
-        end(response, SLEY__HTTP_BY_CURL, CURLE_ABORTED_BY_CALLBACK);
-    turn_soon(response->client);
+    if (response->active) { /* else the client may be closed, and have no turn any more */
+        sley__http_loop_end(response, SLEY__HTTP_BY_CURL, CURLE_ABORTED_BY_CALLBACK);
+        turn_soon(response->client);
+    }
     sley__http_response_unref(response);
 }
 
@@ -281,13 +233,16 @@ void sley__http_loop_resume(struct sley__inbox_node *node)
 {
     struct sley_http_response *response =
         container_of(node, struct sley_http_response, resume_node);
+    int held = CURLPAUSE_CONT;
 
     sley__lock_acquire(&response->lock);
     response->resuming = false;
+    held |= response->paused ? CURLPAUSE_RECV : 0;
+    held |= response->upload.held ? CURLPAUSE_SEND : 0;
     sley__lock_release(&response->lock);
     if (response->active) {
         response->last_heard = uv_now(&response->client->loop->uv);
-        curl_easy_pause(response->easy, CURLPAUSE_CONT);
+        curl_easy_pause(response->easy, held);
         turn_soon(response->client);
     }
     sley__http_response_unref(response);
@@ -312,10 +267,12 @@ static void close_client(struct sley__resident *resident)
     client->closing = true;
     sley__loop_leave(resident);
     while (!list_empty(&client->active))
-        end(container_of(client->active.next, struct sley_http_response, active_link),
+        sley__http_loop_end(
+            container_of(client->active.next, struct sley_http_response, active_link),
             SLEY__HTTP_SHUT_DOWN, CURLE_OK);
-    list_remove(&client->round.link);
     curl_multi_cleanup(client->multi);
+    client->multi = NULL;
+    list_remove(&client->round.link); /* libcurl's last callbacks ask for a turn as well */
     uv_close((uv_handle_t *)&client->poll, on_closed);
     uv_close((uv_handle_t *)&client->timer, on_closed);
     uv_close((uv_handle_t *)&client->idle_timer, on_closed);
@@ -354,6 +311,7 @@ static void configure_multi(struct sley_http_client *client)
     curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)options->max_host_connections);
     curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)options->max_connections);
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)options->max_idle_connections);
+    curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)options->max_streams);
 }
 
 static int open_handles(struct sley_http_client *client)

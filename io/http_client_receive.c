@@ -6,53 +6,28 @@
  * sink there is a bounded buffer between the I/O thread and the task. When it is full curl is told
  * to pause, which stops reading from the socket, so that in the end the server waits; the task
  * takes the whole buffer out at once and asks for more.
+ *
+ * An answer that is pulled is shown to its task when its headers are complete, which curl does not
+ * say: it is after the empty line, unless what they are headers of is not the answer (a 100
+ * Continue, or a redirect that curl follows).
  */
 #define _GNU_SOURCE
 #include "http_client_impl.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #ifdef SLEY_HOSTILE
-enum { SINK_BUFFER = 20 * 1024, HEADERS_MAX = 256 * 1024, BUFFER_START = 2 };
+enum { HEADERS_MAX = 256 * 1024, KEPT_MOST = 1024 };
 #else
 enum {
-    SINK_BUFFER = 256 * 1024, /* bytes between the I/O thread and a sink */
     HEADERS_MAX = 256 * 1024, /* bytes of all headers of one answer */
-    BUFFER_START = 4096,
+    KEPT_MOST = 64 * 1024,    /* bytes of room for a body that its reader keeps, whatever it has */
 };
 #endif
-
-bool sley__http_buffer_reserve(struct sley__http_buffer *buffer, size_t more)
-{
-    size_t needed = buffer->size + more + 1;
-    size_t capacity = buffer->capacity ? buffer->capacity : BUFFER_START;
-    char *data;
-
-    if (needed <= buffer->capacity)
-        return true;
-    while (capacity < needed)
-        capacity *= 2;
-    data = realloc(buffer->data, capacity);
-    if (!data)
-        return false;
-    buffer->data = data;
-    buffer->capacity = capacity;
-    return true;
-}
-
-bool sley__http_buffer_add(struct sley__http_buffer *buffer, const void *data, size_t size)
-{
-    if (!sley__http_buffer_reserve(buffer, size))
-        return false;
-    memcpy(buffer->data + buffer->size, data, size);
-    buffer->size += size;
-    buffer->data[buffer->size] = '\0';
-    return true;
-}
 
 /* Makes curl end the transfer: it takes any count but the right one for a failure. */
 static size_t fail(struct sley_http_response *response, enum sley__http_end why)
@@ -66,18 +41,83 @@ static void heard(struct sley_http_response *response)
     response->last_heard = uv_now(&response->client->loop->uv);
 }
 
+static bool has_location(const struct sley__http_buffer *headers)
+{
+    const char *line = headers->data;
+
+    while (line && strncasecmp(line, "Location:", 9) != 0)
+        if ((line = strchr(line, '\n')))
+            line++;
+    return line != NULL;
+}
+
+/* Whether the headers that have just ended are those of the answer. */
+static bool is_answer(const struct sley_http_response *response)
+{
+    int status = response->status;
+
+    if (status < 200 || (status == 417 && response->expect))
+        return false;
+    return status < 300 || status > 399 || response->redirects <= 0 ||
+           !has_location(&response->headers);
+}
+
+static size_t headers_end(struct sley_http_response *response, size_t size)
+{
+    char *url = NULL;
+    long status = 0;
+
+    curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &status);
+    response->status = (int)status;
+    if (!is_answer(response))
+        return size;
+    curl_easy_getinfo(response->easy, CURLINFO_EFFECTIVE_URL, &url);
+    response->url = strdup(url ? url : "");
+    if (!response->url)
+        return fail(response, SLEY__HTTP_NO_MEMORY);
+    sley__lock_acquire(&response->lock);
+    response->headers_there = true;
+    sley__lock_release(&response->lock);
+    sley__http_loop_tell(response);
+    return size;
+}
+
+/* After 303 whatever it was, and after 301 and 302 if it was a POST, curl goes on with a GET. It
+ * would keep a method that it does not know itself, and the header that announced chunks. */
+static void becomes_get(struct sley_http_response *response)
+{
+    curl_easy_setopt(response->easy, CURLOPT_CUSTOMREQUEST, NULL);
+    if (response->chunks)
+        curl_easy_setopt(response->easy, CURLOPT_HTTPHEADER, response->headers_out->next);
+}
+
+/* It begins another answer: after a redirect, or a 100 Continue. */
+static void status_line(struct sley_http_response *response, const char *line, size_t size)
+{
+    const char *code = memchr(line, ' ', size);
+
+    response->headers.size = 0;
+    if (response->redirects <= 0 || !code || line + size - code < 5 || memcmp(code, " 30", 3) != 0)
+        return;
+    if (code[3] == '3' || (response->post && (code[3] == '1' || code[3] == '2')))
+        becomes_get(response);
+}
+
 size_t sley__http_on_header(char *data, size_t one UNUSED, size_t size, void *arg)
 {
     struct sley_http_response *response = arg;
 
     heard(response);
-    /* A status line begins another answer: after a redirect, or a 100 Continue. */
+    if (response->headers_there) /* a trailer; only this thread writes the flag */
+        return size;
     if (size >= 5 && memcmp(data, "HTTP/", 5) == 0)
-        response->headers.size = 0;
+        status_line(response, data, size);
     if (response->headers.size + size > HEADERS_MAX)
         return fail(response, SLEY__HTTP_HEADER_TOO_LARGE);
     if (!sley__http_buffer_add(&response->headers, data, size))
         return fail(response, SLEY__HTTP_NO_MEMORY);
+    if (response->pulled && size <= 2 && (*data == '\r' || *data == '\n'))
+        return headers_end(response, size);
     return size;
 }
 
@@ -89,6 +129,7 @@ static bool reserve_whole(struct sley_http_response *response)
 
     if (response->body.size)
         return true;
+    sley__http_buffer_borrow(response->client, &response->body, KEPT_MOST);
     curl_easy_getinfo(response->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     if (length <= 0 || (uint64_t)length > response->max_body || length > (1 << 20))
         return true;
@@ -102,21 +143,33 @@ static size_t keep(struct sley_http_response *response, const char *data, size_t
     return size;
 }
 
+/* Held up when the next read might not fit: curl would keep what it may not hand over, in a copy.
+ * It does so all the same with what it has read already, if that is unpacked into several pieces.
+ */
 static size_t pass_on(struct sley_http_response *response, const char *data, size_t size)
 {
     struct sley__http_buffer *body = &response->body;
-    bool full, added = true;
+    size_t limit = sley__http_held_size(load_relaxed(&response->client->stats.active));
+    bool full, hold, held, added = true;
 
     sley__lock_acquire(&response->lock);
-    full = body->size && body->size + size > SINK_BUFFER;
-    response->paused = full;
-    if (!full)
+    full = body->size && body->size + size > limit;
+    if (!full) {
+        sley__http_buffer_borrow(response->client, body, SIZE_MAX);
         added = sley__http_buffer_add(body, data, size);
+    }
+    hold = full || body->size + response->read_size > limit;
+    response->paused = hold;
+    held = response->upload.held;
     sley__lock_release(&response->lock);
     if (!added)
         return fail(response, SLEY__HTTP_NO_MEMORY);
     sley__http_loop_tell(response);
-    return full ? CURL_WRITEFUNC_PAUSE : size;
+    if (full)
+        return CURL_WRITEFUNC_PAUSE;
+    if (hold)
+        curl_easy_pause(response->easy, CURLPAUSE_RECV | (held ? CURLPAUSE_SEND : 0));
+    return size;
 }
 
 size_t sley__http_on_body(char *data, size_t one UNUSED, size_t size, void *arg)
@@ -127,16 +180,24 @@ size_t sley__http_on_body(char *data, size_t one UNUSED, size_t size, void *arg)
     heard(response);
     if (response->bytes + size > response->max_body)
         return fail(response, SLEY__HTTP_TOO_LARGE);
-    taken = (response->sink ? pass_on : keep)(response, data, size);
+    taken = (response->bounded ? pass_on : keep)(response, data, size);
     if (taken == size)
         response->bytes += size;
     return taken;
 }
 
-int sley__http_on_request(void *response, char *peer_ip UNUSED, char *own_ip UNUSED,
+/* It is connected. A redirect may lead to another connection, whose time lookups have not used. */
+int sley__http_on_request(void *arg, char *peer_ip UNUSED, char *own_ip UNUSED,
                           int peer_port UNUSED, int own_port UNUSED)
 {
-    sley__http_loop_started(response);
+    struct sley_http_response *response = arg;
+
+    if (response->connect_left < response->connect_timeout) {
+        response->connect_left = response->connect_timeout;
+        curl_easy_setopt(response->easy, CURLOPT_CONNECTTIMEOUT_MS,
+                         sley__http_milliseconds(response->connect_timeout));
+    }
+    sley__http_idle_begin(response);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -152,6 +213,10 @@ curl_socket_t sley__http_on_open(void *arg, curlsocktype purpose UNUSED,
         errno = ENOMEM;
         return CURL_SOCKET_BAD;
     }
+    if (fd >= 0) {
+        sley__http_count(&client->stats.connections, 1);
+        sley__http_count(&client->stats.open, 1);
+    }
     return fd;
 }
 
@@ -160,5 +225,6 @@ int sley__http_on_close(void *arg, curl_socket_t fd)
     struct sley_http_client *client = arg;
 
     sley__http_sockets_remove(&client->sockets, fd);
+    sley__http_count(&client->stats.open, -1);
     return close(fd);
 }

@@ -49,12 +49,17 @@ static char *put_line(struct sley_http_response *response, char *out, const char
 }
 
 /* No pair is longer than its line: the colon and the line's end make room for the two NULs. */
-static void split_headers(struct sley_http_response *response)
+void sley__http_split_headers(struct sley_http_response *response)
 {
     char *line = response->headers.data, *out = line;
     char *limit = line + response->headers.size;
+    long status = 0;
 
     response->header_count = 0;
+    if (!response->pulled) {
+        curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &status);
+        response->status = (int)status;
+    }
     while (line < limit) {
         char *next = memchr(line, '\n', (size_t)(limit - line));
         size_t length = (size_t)((next ? next : limit) - line);
@@ -63,15 +68,6 @@ static void split_headers(struct sley_http_response *response)
         out = put_line(response, out, line, trimmed);
         line = next ? next + 1 : limit;
     }
-}
-
-void sley__http_response_complete(struct sley_http_response *response)
-{
-    long status = 0;
-
-    curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &status);
-    response->status = (int)status;
-    split_headers(response);
 }
 
 int sley_http_response_status(const struct sley_http_response *response)
@@ -117,20 +113,21 @@ const char *sley_http_response_type(const struct sley_http_response *response)
 
 const char *sley_http_response_url(const struct sley_http_response *response)
 {
-    char *url = NULL;
+    char *url = response->url;
 
-    curl_easy_getinfo(response->easy, CURLINFO_EFFECTIVE_URL, &url);
+    if (!url)
+        curl_easy_getinfo(response->easy, CURLINFO_EFFECTIVE_URL, &url);
     return url ? url : "";
 }
 
 const char *sley_http_response_body(const struct sley_http_response *response)
 {
-    return response->sink || !response->body.size ? "" : response->body.data;
+    return response->bounded || !response->body.size ? "" : response->body.data;
 }
 
 size_t sley_http_response_size(const struct sley_http_response *response)
 {
-    return response->sink ? 0 : response->body.size;
+    return response->bounded ? 0 : response->body.size;
 }
 
 uint64_t sley_http_response_bytes(const struct sley_http_response *response)
@@ -138,8 +135,59 @@ uint64_t sley_http_response_bytes(const struct sley_http_response *response)
     return response->bytes;
 }
 
-void sley_http_response_free(struct sley_http_response *response)
+/* --- what it took ---------------------------------------------------------------------------- */
+
+static int64_t moment(const struct sley_http_response *response, CURLINFO info)
 {
-    if (response)
-        sley__http_response_unref(response);
+    curl_off_t us = 0;
+
+    curl_easy_getinfo(response->easy, info, &us);
+    return us > 0 ? us * 1000 + response->named : 0;
+}
+
+static int version_of(const struct sley_http_response *response)
+{
+    long version = 0;
+
+    curl_easy_getinfo(response->easy, CURLINFO_HTTP_VERSION, &version);
+    return version == CURL_HTTP_VERSION_1_0   ? 10
+           : version == CURL_HTTP_VERSION_1_1 ? 11
+           : version == CURL_HTTP_VERSION_2_0 ? 20
+                                              : 0;
+}
+
+static int timing_of(const struct sley_http_response *response, struct sley_http_timing *timing)
+{
+    curl_off_t received = 0, sent = 0;
+    long redirects = 0, connections = 0;
+
+    curl_easy_getinfo(response->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+    curl_easy_getinfo(response->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    curl_easy_getinfo(response->easy, CURLINFO_REDIRECT_COUNT, &redirects);
+    curl_easy_getinfo(response->easy, CURLINFO_NUM_CONNECTS, &connections);
+    *timing = (struct sley_http_timing){
+        .name = connections ? moment(response, CURLINFO_NAMELOOKUP_TIME_T) : 0,
+        .connect = connections ? moment(response, CURLINFO_CONNECT_TIME_T) : 0,
+        .tls = connections ? moment(response, CURLINFO_APPCONNECT_TIME_T) : 0,
+        .first_byte = moment(response, CURLINFO_STARTTRANSFER_TIME_T),
+        .total = moment(response, CURLINFO_TOTAL_TIME_T),
+        .bytes_received = (uint64_t)received,
+        .bytes_sent = (uint64_t)sent,
+        .redirects = response->redirected + (int)redirects,
+        .version = version_of(response),
+        .reused = !connections,
+    };
+    return 0;
+}
+
+int sley_http_response_timing(const struct sley_http_response *response,
+                              struct sley_http_timing *timing)
+{
+    struct sley_http_response *mine = (struct sley_http_response *)(uintptr_t)response;
+    bool done;
+
+    sley__lock_acquire(&mine->lock);
+    done = response->done;
+    sley__lock_release(&mine->lock);
+    return done ? timing_of(response, timing) : SLEY_EBUSY;
 }

@@ -82,6 +82,15 @@ static bool cover(struct sley__http_sockets *sockets, int fd)
     return true;
 }
 
+/* True if the kernel has done it. A socket that it is to change may be another one by now, of which
+ * curl has not told us. */
+static bool control(int set, int op, int fd, struct epoll_event *event)
+{
+    if (epoll_ctl(set, op, fd, event) == 0)
+        return true;
+    return op == EPOLL_CTL_MOD && errno == ENOENT && epoll_ctl(set, EPOLL_CTL_ADD, fd, event) == 0;
+}
+
 static void tell_kernel(struct sley__http_sockets *sockets, int fd, uint8_t interest)
 {
     struct sley__http_socket *socket = &sockets->table[fd];
@@ -93,7 +102,7 @@ static void tell_kernel(struct sley__http_sockets *sockets, int fd, uint8_t inte
     event.events = (interest & CURL_POLL_IN ? EPOLLIN | EPOLLRDHUP : 0u) |
                    (interest & CURL_POLL_OUT ? EPOLLOUT : 0u);
     /* A failure (no memory, no watches left) leaves the transfer to its timeouts. */
-    if (epoll_ctl(sockets->set, op, fd, &event) == 0 || op == EPOLL_CTL_DEL)
+    if (control(sockets->set, op, fd, &event) || op == EPOLL_CTL_DEL)
         socket->registered = interest;
 }
 
@@ -140,7 +149,11 @@ void sley__http_sockets_sync(struct sley__http_sockets *sockets)
         uint8_t kept = socket->registered & CURL_POLL_IN;
 
         socket->changed = false;
-        tell_kernel(sockets, fd, socket->wanted | kept);
+        /* What curl has done with may be closed, without a word to us: curl 7.88 does so when a
+         * connection fails; and the number may be another's. If it is open and has an event, that
+         * is the time to tell the kernel. */
+        if (socket->wanted || !socket->ours)
+            tell_kernel(sockets, fd, socket->wanted | kept);
     }
     sockets->changed_count = 0;
 }

@@ -43,7 +43,10 @@
  * would save one EAGAIN in a rare case and cost a table lookup in every one.
  *
  * A descriptor leaves the set by being closed. If a fork holds a copy of it open the kernel keeps
- * reporting it; those events are stale, too, and equally harmless.
+ * reporting it; those events are stale, too, and equally harmless. Not so if this process holds a
+ * copy: what the set knows a descriptor by is its number and what was opened, so the next copy, of
+ * the same number as likely as not, would be refused as being there already. So those of which
+ * there may be copies are taken out by hand (leave). Not all, for that is a system call.
  */
 #define _GNU_SOURCE
 #include "reactor.h"
@@ -283,6 +286,12 @@ int sley__fd_add(struct sley__reactor *reactor, int descriptor, struct sley__fd 
     }
     *out = fd;
     return 0;
+}
+
+void sley__fd_leave(struct sley__fd *fd)
+{
+    /* ENOENT, EINVAL: it was let go of before, and the number is another one's. */
+    (void)epoll_ctl(fd->reactor->set, EPOLL_CTL_DEL, fd->fd, NULL);
 }
 
 void sley__fd_remove(struct sley__fd *fd)

@@ -19,7 +19,9 @@ struct sley__fd {
         struct sley__reactor *reactor; /* while in use; constant */
         struct sley__fd *next_free;    /* else, under the reactor's lock */
     };
-    int fd; /* constant while in use; -1 when free */
+    int fd;       /* constant while in use; -1 when free */
+    uint8_t kind; /* the owner's; the reactor does not look at these two */
+    uint8_t traits;
 };
 
 struct sley__fd_chunk;
@@ -60,6 +62,10 @@ void sley__reactor_watch(struct sley__reactor *reactor);
  * SLEY_ENOMEM, SLEY_ENOSPC (the system's limit on watches), SLEY_EPERM (cannot be watched). Any
  * thread. Never parks. */
 MUST_USE int sley__fd_add(struct sley__reactor *reactor, int descriptor, struct sley__fd **out);
+
+/* From now on no events come for it; only for a descriptor that is about to be closed, or replaced,
+ * and of which this process may have copies: else that does it. Any thread, any number of times. */
+void sley__fd_leave(struct sley__fd *fd);
 
 /* Closes the descriptor and frees the record. No one may be in a call on it. Any thread. */
 void sley__fd_remove(struct sley__fd *fd);

@@ -51,13 +51,13 @@
 #include "readiness.h"
 
 enum {
-    EMPTY,
+    EMPTY = SLEY__READINESS_EMPTY,
     READY,
     ARMING,
     NOTED,
     WAITING,
-    CLOSED,
-    STATE = 7,
+    CLOSED = SLEY__READINESS_CLOSED,
+    STATE = SLEY__READINESS_STATE,
     HANGUP = 8,
     CHANGE = 16,
 };
@@ -87,16 +87,6 @@ uint64_t sley__readiness_look(const struct sley__readiness *r)
     /* Acquire: partner is the release in event, so that the system call that follows comes after
      * the event that made it worth while. */
     return load_acquire(&((struct sley__readiness *)(uintptr_t)r)->word);
-}
-
-bool sley__readiness_empty(uint64_t seen)
-{
-    return state_of(seen) == EMPTY;
-}
-
-bool sley__readiness_closed(uint64_t seen)
-{
-    return state_of(seen) == CLOSED;
 }
 
 void sley__readiness_clear(struct sley__readiness *r, uint64_t seen)

@@ -42,9 +42,19 @@ void sley__readiness_open(struct sley__readiness *r);
 /* The word to hand back below. Any thread. */
 uint64_t sley__readiness_look(const struct sley__readiness *r);
 
+/* The states that a reader looks at on its way to the system call; readiness.c has the others. */
+enum { SLEY__READINESS_EMPTY = 0, SLEY__READINESS_CLOSED = 5, SLEY__READINESS_STATE = 7 };
+
 /* Whether a look says that a system call would find nothing; that it is closed. */
-bool sley__readiness_empty(uint64_t seen);
-bool sley__readiness_closed(uint64_t seen);
+static inline bool sley__readiness_empty(uint64_t seen)
+{
+    return (seen & SLEY__READINESS_STATE) == SLEY__READINESS_EMPTY;
+}
+
+static inline bool sley__readiness_closed(uint64_t seen)
+{
+    return (seen & SLEY__READINESS_STATE) == SLEY__READINESS_CLOSED;
+}
 
 /* The system call has found the end of what there is. Nothing happens if an event came after the
  * look, or the peer has hung up. The task that looked. */

@@ -1,163 +1,152 @@
 /*
- * tcp.c: connections. The contract is in <sley/tcp.h>.
+ * tcp.c: listening on TCP ports, and connecting to them. The contract is in <sley/tcp.h>.
  *
- * Each call is the same loop: look at the readiness word, make the system call, and if it found
- * nothing wait on that word (reactor.c).
- *
- * A short read means that the socket's buffer is empty, so the next read parks without the system
- * call that would only say EAGAIN: an echo costs one read and one write. A short write means that
- * it is full.
- *
- * A connection is nothing but its record in the reactor (64 bytes), so that ten thousand idle ones
- * cost ten thousand cache lines and what the kernel needs.
- *
- * Closing does not close the descriptor. Another thread may be on its way into a system call with
- * that number, and the number could by then belong to somebody else. A reference count on every
- * call would do (Go has one), at two atomic operations per read. Instead sley_tcp_close() marks the
- * record and shuts the socket down, which ends every call that is on its way, and the number is
- * given back by sley_tcp_free(), whose contract says that nobody is.
+ * The addresses of a name race each other, see tcp_race.c; one alone is connected to by the
+ * caller's task. The socket is registered after connect() has been called, because one that is not
+ * connecting yet reports a hangup at once.
  */
 #define _GNU_SOURCE
-#include "tcp_impl.h"
-
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-int sley__tcp_new(struct sley__reactor *reactor, int descriptor, struct sley_tcp **out)
+#include <sley/tcp.h>
+
+#include "listener_impl.h"
+#include "resolve.h"
+#include "tcp_impl.h"
+
+#define ATTEMPT_DELAY 250000000 /* ns; RFC 8305, section 8 */
+
+int sley_tcp_listen(const char *address, const struct sley_tcp_listen_options *options,
+                    struct sley_listener **out)
 {
-    struct sley__fd *fd;
-    int error = sley__fd_add(reactor, descriptor, &fd);
-
-    if (error)
-        close(descriptor);
-    else
-        *out = container_of(fd, struct sley_tcp, fd);
-    return error;
-}
-
-int sley_tcp_read(struct sley_tcp *tcp, void *buffer, size_t size)
-{
-    struct sley__fd *fd = sley__tcp_fd(tcp);
-    int result = sley__wait_check();
-
-    while (!result && size) {
-        uint64_t seen = sley__readiness_look(&fd->read);
-
-        if (sley__readiness_closed(seen))
-            return SLEY_ECLOSED;
-        result = sley__readiness_empty(seen) ? -EAGAIN : sley__sys_read(fd->fd, buffer, size);
-        if (result > 0) {
-            if ((size_t)result < size)
-                sley__readiness_clear(&fd->read, seen);
-            sley__wait_spend();
-            return result;
-        }
-        if (result == 0)
-            return sley__fd_error(fd, SLEY_EOF);
-        if (sley__would_block(result))
-            result = sley__fd_wait(&fd->read, seen, "read");
-        else
-            result = result == -EINTR ? 0 : sley__fd_error(fd, result);
-    }
-    return result;
-}
-
-/* Writes some: how many bytes, or an error. 0 says that it must be tried again. */
-static int write_some(struct sley__fd *fd, const char *data, size_t size)
-{
-    uint64_t seen = sley__readiness_look(&fd->write);
-    int result;
-
-    if (sley__readiness_closed(seen))
-        return SLEY_ECLOSED;
-    result = sley__readiness_empty(seen) ? -EAGAIN : sley__sys_write(fd->fd, data, size);
-    if (result >= 0) {
-        if ((size_t)result < size)
-            sley__readiness_clear(&fd->write, seen);
-        return result;
-    }
-    if (sley__would_block(result))
-        return sley__fd_wait(&fd->write, seen, "write");
-    return result == -EINTR ? 0 : sley__fd_error(fd, result);
-}
-
-int sley_tcp_write(struct sley_tcp *tcp, const void *data, size_t size, size_t *written)
-{
-    struct sley__fd *fd = sley__tcp_fd(tcp);
-    size_t done = 0;
-    int result = sley__wait_check();
-
-    while (result >= 0 && done < size) {
-        result = write_some(fd, (const char *)data + done, size - done);
-        done += result > 0 ? (size_t)result : 0;
-    }
-    if (written)
-        *written = done;
-    if (result < 0)
-        return result;
-    if (size)
-        sley__wait_spend();
-    return 0;
-}
-
-int sley_tcp_shutdown(struct sley_tcp *tcp)
-{
-    struct sley__fd *fd = sley__tcp_fd(tcp);
-    int error = sley__fd_closed(fd) ? SLEY_ECLOSED : sley__sys_shutdown(fd->fd, SHUT_WR);
-
-    return error == -ENOTCONN ? sley__fd_error(fd, SLEY_EPIPE) : error;
-}
-
-int sley_tcp_nodelay(struct sley_tcp *tcp, bool nodelay)
-{
-    struct sley__fd *fd = sley__tcp_fd(tcp);
-
-    if (sley__fd_closed(fd))
-        return SLEY_ECLOSED;
-    return sley__sys_option(fd->fd, IPPROTO_TCP, TCP_NODELAY, nodelay);
-}
-
-int sley_tcp_reset_on_close(struct sley_tcp *tcp)
-{
-    struct linger linger = {.l_onoff = 1, .l_linger = 0};
-
-    if (setsockopt(sley__tcp_fd(tcp)->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
-        return -errno;
-    return 0;
-}
-
-static int name_of(const struct sley_tcp *tcp, bool peer, char *buffer, size_t size)
-{
-    struct sley__fd *fd = sley__tcp_fd(tcp);
-    struct sley__address address;
-    int error = sley__fd_closed(fd) ? SLEY_ECLOSED : sley__sys_name(fd->fd, peer, &address);
+    struct sley_tcp_listen_options defaults = {0};
+    struct sley__address parsed;
+    struct sley__io *io;
+    int fd, error = sley__wait_check();
 
     if (error)
         return error;
-    return sley__address_format(&address, buffer, size) ? 0 : SLEY_EMSGSIZE;
+    if (!address || !sley__address_parse(&parsed, address))
+        return SLEY_EINVAL;
+    error = sley__io_get(&io);
+    if (error)
+        return error;
+    if (!options)
+        options = &defaults;
+    fd = sley__listen_tcp(&parsed, options->backlog, options->reuseport);
+    return fd < 0 ? fd : sley__listener_new(io, fd, SLEY_STREAM_TCP, out);
 }
 
-int sley_tcp_local(const struct sley_tcp *tcp, char *buffer, size_t size)
+/* Waits for a connect that is under way. Asking connect() again is the one test that a stale event
+ * cannot fool: it says EALREADY until the outcome is there. */
+static int finish_connect(struct sley__fd *fd, const struct sley__address *address)
 {
-    return name_of(tcp, false, buffer, size);
+    int error = 0;
+
+    while (!error) {
+        uint64_t seen = sley__readiness_look(&fd->write);
+
+        error = sley__sys_connect(fd->fd, address);
+        if (error == 0 || error == -EISCONN)
+            return 0;
+        if (error == -EALREADY || error == -EINPROGRESS)
+            error = sley__fd_wait(&fd->write, seen, "connect");
+        else if (error == -EINTR)
+            error = 0;
+    }
+    return error;
 }
 
-int sley_tcp_peer(const struct sley_tcp *tcp, char *buffer, size_t size)
+/* A socket that is connecting, or connected: its number, or an error. */
+static int begin_connect(const struct sley__address *address, const struct sley__address *from)
 {
-    return name_of(tcp, true, buffer, size);
+    int error = 0, fd = sley__sys_socket(address->any.sa_family);
+
+    if (fd < 0)
+        return fd;
+    (void)sley__sys_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* never fails on a TCP socket */
+    if (from->size)
+        error = sley__sys_bind(fd, from);
+    if (!error)
+        error = sley__sys_connect(fd, address);
+    if (!error || error == -EINPROGRESS || error == -EINTR)
+        return fd;
+    close(fd);
+    return error;
 }
 
-void sley_tcp_close(struct sley_tcp *tcp)
+int sley__tcp_connect_to(struct sley__io *io, const struct sley__address *address,
+                         const struct sley__address *from, struct sley_stream **out)
 {
-    if (!tcp || sley__fd_closed(sley__tcp_fd(tcp)))
-        return;
-    sley__fd_close(sley__tcp_fd(tcp));
-    (void)sley__sys_shutdown(sley__tcp_fd(tcp)->fd, SHUT_RDWR); /* ENOTCONN: the peer was faster */
+    struct sley_stream *stream;
+    int error, fd = begin_connect(address, from);
+
+    if (fd < 0)
+        return fd;
+    error = sley__stream_adopt(&io->reactor, fd, SLEY_STREAM_TCP, &stream);
+    if (error)
+        return error;
+    error = finish_connect(sley__stream_fd(stream), address);
+    if (error)
+        sley_stream_free(stream);
+    else
+        *out = stream;
+    return error;
 }
 
-void sley_tcp_free(struct sley_tcp *tcp)
+static int64_t delay_of(const struct sley_tcp_connect_options *options)
 {
-    if (tcp)
-        sley__fd_remove(sley__tcp_fd(tcp));
+    return options && options->attempt_delay ? options->attempt_delay : ATTEMPT_DELAY;
+}
+
+/* Leaves only the addresses of that family; how many. */
+static size_t keep_family(struct sley__address *addresses, size_t count, int family)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (addresses[i].any.sa_family == family)
+            addresses[kept++] = addresses[i];
+    return kept;
+}
+
+int sley_tcp_connect(const char *host, int port, const struct sley_tcp_connect_options *options,
+                     struct sley_stream **out)
+{
+    struct sley__tcp_name name = {host, port};
+    struct sley__address *addresses, from = {.size = 0};
+    struct sley__io *io;
+    bool partial;
+    size_t count;
+    int error = sley__wait_check();
+
+    if (error)
+        return error;
+    if (!host || !*host || strlen(host) > 255 || port < 1 || port > UINT16_MAX)
+        return SLEY_EINVAL;
+    if (options && options->attempt_delay < 0)
+        return SLEY_EINVAL;
+    if (options && options->from && !sley__address_numeric(&from, options->from, 0))
+        return SLEY_EINVAL;
+    error = sley__io_get(&io);
+    if (error)
+        return error;
+    error = sley__resolve_some(io, host, port, &partial, &addresses, &count);
+    if (error)
+        return error;
+    if (from.size)
+        count = keep_family(addresses, count, from.any.sa_family);
+    if (from.size && count)
+        partial = false; /* what is missing is of no use */
+    if (count > 1 || partial)
+        error = sley__tcp_race(io, partial ? &name : NULL, addresses, count, &from,
+                               delay_of(options), out);
+    else
+        error = count ? sley__tcp_connect_to(io, addresses, &from, out) : SLEY_EADDRNOTAVAIL;
+    free(addresses);
+    return error;
 }

@@ -4,35 +4,25 @@
 #ifndef SLEY_TCP_IMPL_H
 #define SLEY_TCP_IMPL_H
 
-#include <sley/tcp.h>
+#include "io.h"
+#include "stream_impl.h"
 
-#include "reactor.h"
-#include "socket.h"
+/* tcp.c: connects to one address; `from` with size 0: from whichever. From a task. Parks. */
+MUST_USE int sley__tcp_connect_to(struct sley__io *io, const struct sley__address *address,
+                                  const struct sley__address *from, struct sley_stream **out);
 
-struct sley_tcp {
-    struct sley__fd fd; /* and nothing else: they are one and the same record */
+struct sley__tcp_name {
+    const char *host;
+    int port;
 };
 
-_Static_assert(sizeof(struct sley_tcp) == sizeof(struct sley__fd), "sley_tcp is a sley__fd");
-
-static inline struct sley__fd *sley__tcp_fd(const struct sley_tcp *tcp)
-{
-    return (struct sley__fd *)(uintptr_t)&tcp->fd;
-}
-
-/* What a system call's error is to the caller: after a close everything is SLEY_ECLOSED. */
-static inline int sley__fd_error(const struct sley__fd *fd, int error)
-{
-    return sley__fd_closed(fd) ? SLEY_ECLOSED : error;
-}
-
-static inline bool sley__would_block(int error)
-{
-    return error == -EAGAIN || error == -EWOULDBLOCK;
-}
-
-/* Makes a connection of a connected (or connecting) socket, which is closed on failure. Any
- * thread. */
-MUST_USE int sley__tcp_new(struct sley__reactor *reactor, int descriptor, struct sley_tcp **out);
+/* tcp_race.c: connects to the one of `count` addresses that answers first; they are in the order of
+ * preference, and are put in another. With a name they are those of one family, or none, and those
+ * of the other are still to be found. An attempt is given `delay` ns before the next one begins
+ * beside it. 0, or the error of the attempt that has failed last. From a task. Parks. */
+MUST_USE int sley__tcp_race(struct sley__io *io, const struct sley__tcp_name *name,
+                            struct sley__address *addresses, size_t count,
+                            const struct sley__address *from, int64_t delay,
+                            struct sley_stream **out);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * tcp_listen.c: accepting connections. The contract is in <sley/tcp.h>.
+ * listener.c: accepting connections. The contract is in <sley/listener.h>.
  *
  * Without descriptors. The kernel takes a descriptor before it looks at the queue, so EMFILE
  * says nothing about the queue, the queue stays full, and a loop around accept spins (135,000 times
@@ -12,23 +12,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "io.h"
-#include "tcp_impl.h"
+#include <sley/iterator.h>
+#include <sley/time.h>
 
-struct sley_tcp_listener {
-    struct sley__fd *fd;
-    int port;
+#include "listener_impl.h"
 
-    struct sley__lock lock; /* protects the reserve */
-    int reserve;            /* an open descriptor for when there are no others, or -1 */
-};
-
-static int listener_new(struct sley__io *io, int fd, struct sley_tcp_listener **out)
+int sley__listener_new(struct sley__io *io, int fd, enum sley_stream_kind kind,
+                       struct sley_listener **out)
 {
-    struct sley_tcp_listener *listener = calloc(1, sizeof(*listener));
+    struct sley_listener *listener = calloc(1, sizeof(*listener));
     struct sley__address bound;
-    int error = listener ? sley__sys_name(fd, false, &bound) : SLEY_ENOMEM;
+    int error = listener ? 0 : SLEY_ENOMEM;
 
+    if (!error && kind == SLEY_STREAM_TCP)
+        error = sley__sys_name(fd, false, &bound);
     if (!error)
         error = sley__fd_add(&io->reactor, fd, &listener->fd);
     if (error) {
@@ -36,41 +33,46 @@ static int listener_new(struct sley__io *io, int fd, struct sley_tcp_listener **
         free(listener);
         return error;
     }
-    listener->port = sley__address_port(&bound);
+    listener->fd->kind = (uint8_t)kind;
+    listener->fd->traits = 0;
+    listener->port = kind == SLEY_STREAM_TCP ? sley__address_port(&bound) : SLEY_EINVAL;
     listener->reserve = sley__sys_spare(); /* without one, accept can still report EMFILE */
     *out = listener;
     return 0;
 }
 
-int sley_tcp_listen(const char *address, const struct sley_tcp_listen_options *options,
-                    struct sley_tcp_listener **out)
+void sley__listener_own_file(struct sley_listener *listener, char *path, const struct stat *file)
 {
-    struct sley_tcp_listen_options defaults = {0};
-    struct sley__address parsed;
-    struct sley__io *io;
-    int fd, error = sley__wait_check();
-
-    if (error)
-        return error;
-    if (!address || !sley__address_parse(&parsed, address))
-        return SLEY_EINVAL;
-    error = sley__io_get(&io);
-    if (error)
-        return error;
-    if (!options)
-        options = &defaults;
-    fd = sley__listen_tcp(&parsed, options->backlog, options->reuseport);
-    return fd < 0 ? fd : listener_new(io, fd, out);
+    listener->path = path;
+    if (!path)
+        return;
+    listener->device = file->st_dev;
+    listener->inode = file->st_ino;
 }
 
-int sley_tcp_listener_port(const struct sley_tcp_listener *listener)
+int sley_listener_port(const struct sley_listener *listener)
 {
     return listener->port;
 }
 
+int sley_listener_name(const struct sley_listener *listener, char *buffer, size_t size)
+{
+    struct sley__address address;
+    int error;
+
+    if (sley__fd_closed(listener->fd))
+        return SLEY_ECLOSED;
+    if (listener->fd->kind == SLEY_STREAM_UNIX)
+        return sley__unix_name(listener->fd->fd, false, buffer, size);
+    error = sley__sys_name(listener->fd->fd, false, &address);
+    if (error)
+        return error;
+    return sley__address_format(&address, buffer, size) ? 0 : SLEY_EMSGSIZE;
+}
+
 /* The descriptors are used up: closes the connection at the head of the queue with the help of the
  * reserve. False if the queue turned out to be empty. */
-static bool refuse_one(struct sley_tcp_listener *listener)
+static bool refuse_one(struct sley_listener *listener)
 {
     int refused;
 
@@ -108,7 +110,7 @@ static bool died_in_queue(int error)
 }
 
 /* One try: 0 and *accepted, which is -1 if it must be tried again, or an error. */
-static int accept_some(struct sley_tcp_listener *listener, int *accepted)
+static int accept_some(struct sley_listener *listener, int *accepted)
 {
     struct sley__fd *fd = listener->fd;
     uint64_t seen = sley__readiness_look(&fd->read);
@@ -129,7 +131,7 @@ static int accept_some(struct sley_tcp_listener *listener, int *accepted)
     return died_in_queue(result) ? sley__fd_error(fd, 0) : sley__fd_error(fd, result);
 }
 
-int sley_tcp_accept(struct sley_tcp_listener *listener, struct sley_tcp **out)
+int sley_listener_accept(struct sley_listener *listener, struct sley_stream **out)
 {
     int accepted = -1, error = sley__wait_check();
 
@@ -137,31 +139,56 @@ int sley_tcp_accept(struct sley_tcp_listener *listener, struct sley_tcp **out)
         error = accept_some(listener, &accepted);
     if (error)
         return error == -ENOBUFS ? SLEY_ENOMEM : error;
-    error = sley__tcp_new(listener->fd->reactor, accepted, out);
+    error = sley__stream_adopt(listener->fd->reactor, accepted,
+                               (enum sley_stream_kind)listener->fd->kind, out);
     if (!error)
         sley__wait_spend();
     return error;
 }
 
-bool sley_tcp_accept_error_passes(int error)
+bool sley_accept_error_passes(int error)
 {
-    return error == SLEY_EMFILE || error == SLEY_ENFILE || error == SLEY_ENOMEM;
+    return error == SLEY_EMFILE || error == SLEY_ENFILE || error == SLEY_ENOMEM ||
+           error == SLEY_ENOSPC;
 }
 
-void sley_tcp_listener_close(struct sley_tcp_listener *listener)
+void sley_listener_close(struct sley_listener *listener)
 {
     if (!listener || sley__fd_closed(listener->fd))
         return;
     sley__fd_close(listener->fd);
     (void)sley__sys_shutdown(listener->fd->fd, SHUT_RDWR);
+    sley_event_set(&listener->closed);
 }
 
-void sley_tcp_listener_free(struct sley_tcp_listener *listener)
+void sley_listener_free(struct sley_listener *listener)
 {
     if (!listener)
         return;
+    if (listener->path)
+        sley__unix_remove(listener->path, listener->device, listener->inode);
     sley__fd_remove(listener->fd);
     if (listener->reserve >= 0)
         close(listener->reserve);
+    free(listener->path);
     free(listener);
+}
+
+/* --- iteration -------------------------------------------------------------------------------- */
+
+static int next_connection(void *self, void *item)
+{
+    int error;
+
+    while (sley_accept_error_passes(error = sley_listener_accept(self, item)))
+        if ((error = sley_sleep(SLEY_MILLISECONDS(10))))
+            break;
+    if (!error)
+        return 1;
+    return error == SLEY_ECLOSED ? 0 : error;
+}
+
+struct sley_iterator sley_listener_iterator(struct sley_listener *listener)
+{
+    return (struct sley_iterator){next_connection, listener, sizeof(struct sley_stream *)};
 }
