@@ -9,6 +9,7 @@
 #include "console.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,13 @@
 #include <unistd.h>
 
 #include <sley/blocking.h>
+
+void console_take_places(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            return; /* cannot be helped */
+}
 
 /* Makes room for `more` bytes and a NUL. Returns 0 if there is no memory. */
 static int reserve(struct text *text, size_t more)
@@ -46,6 +54,14 @@ void text_add(struct text *text, const char *format, ...)
     vsnprintf(text->bytes + text->length, (size_t)length + 1, format, values);
     va_end(values);
     text->length += (size_t)length;
+}
+
+void text_put(struct text *text, const char *bytes, size_t length)
+{
+    if (!reserve(text, length))
+        return;
+    memcpy(text->bytes + text->length, bytes, length);
+    text->length += length;
 }
 
 void text_free(struct text *text)

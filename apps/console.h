@@ -6,6 +6,10 @@
 
 #include <stddef.h>
 
+/* First thing in main(): descriptors 0 to 2 that are closed are taken by something that can be
+ * neither read nor written, lest the next thing that is opened becomes the standard output. */
+void console_take_places(void);
+
 /* Text that grows. {0} is empty; free with text_free(). Out of memory: what does not fit is lost,
  * nothing else happens; no caller would do better. */
 struct text {
@@ -15,6 +19,7 @@ struct text {
 };
 
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_put(struct text *text, const char *bytes, size_t length);
 void text_free(struct text *text);
 
 /* Writes all of it to the descriptor, off the workers, and empties it. 0 or -errno. On a foreign

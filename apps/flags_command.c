@@ -48,17 +48,17 @@ static const struct opt table[] = {
     {0},
 };
 
-static void print_help(void)
-{
-    printf(
-        "Usage: %s [OPTION...] [CODE...]\n\n"
+const struct manual flags_manual = {
+    .name = COMMAND,
+    .summary = "download the flags of countries",
+    .usage = "[OPTION...] [CODE...]",
+    .about =
         "Downloads the flags of countries. CODE is two letters, BR, or one: B, all from BA to BZ.\n"
-        "Without any: the 20 most populous countries.\n\n",
-        COMMAND);
-    opt_help(table, stdout);
-    printf("\nExit status: 0 when nothing failed (a flag that the server does not have is no\n"
-           "failure), 1 when something did, 2 for a wrong command line, 130 after Ctrl-C.\n");
-}
+        "Without any: the 20 most populous countries.",
+    .table = table,
+    .notes = "Exit status: 0 when nothing failed (a flag that the server does not have is no\n"
+             "failure), 1 when something did, 2 for a wrong command line, 130 after Ctrl-C.",
+};
 
 /* A command line while it is read. */
 struct reading {
@@ -176,11 +176,7 @@ static bool read_arguments(int argc, char **argv, struct reading *reading, int *
     *status = EXIT_USAGE;
     while ((option = opt_next(&scan, &value)) != OPT_END) {
         if (option == HELP || option == VERSION) {
-            if (option == HELP)
-                print_help();
-            else
-                printf("%s %s\n", FETCH_PROGRAM, sley_version());
-            *status = EXIT_DONE;
+            *status = manual_answer(&flags_manual, option == HELP);
             return false;
         }
         if (option == OPT_BAD)
@@ -215,12 +211,8 @@ static int prepare(struct reading *reading)
 /* Returns an exit status. */
 static int run_tasks(struct flags_run *run)
 {
-    int status = interrupts_start(&run->interrupts);
+    int status = sley_run(flags_run, run, NULL);
 
-    if (status == 0) {
-        status = sley_run(flags_run, run, NULL);
-        interrupts_stop(&run->interrupts);
-    }
     if (status < 0)
         opt_start_error(FETCH_PROGRAM, status);
     return status < 0 ? EXIT_SOME_FAILED : status;

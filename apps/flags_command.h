@@ -10,6 +10,7 @@
 #include "countries.h"
 #include "flags_plan.h"
 #include "interrupts.h"
+#include "manual.h"
 
 #define FETCH_PROGRAM "sley-fetch"
 
@@ -26,6 +27,8 @@ struct flags_run {
     struct countries *countries; /* NULL unless they are needed */
     struct interrupts interrupts;
 };
+
+extern const struct manual flags_manual;
 
 /* Runs a struct flags_run: a main task for sley_run(). Returns an exit status. (flags_run.c) */
 int flags_run(void *options);

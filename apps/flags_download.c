@@ -112,8 +112,8 @@ static enum flag_status request(struct flag *flag, const char *format, size_t li
 /* What is saved, and how that went. */
 struct save {
     struct flag *flag;
-    const char *image, *metadata;
-    size_t image_size, metadata_size;
+    const char *metadata;
+    size_t metadata_size;
     char name[NAME_SIZE];
 };
 
@@ -151,48 +151,50 @@ static enum flag_status take_name(struct save *save)
     return fail(save->flag, FLAG_FAILED, "%s has the same name, %s", found->flag->code, save->name);
 }
 
-/* On a thread that may block. */
-static int save_job(void *arg)
+/* On another thread: how deep the text is nested is up to the server, and a task's stack small. */
+static int read_metadata(void *arg)
 {
-    struct save *save = arg;
-    struct flag *flag = save->flag;
-    enum flag_status status = FLAG_UNFINISHED;
+    return (int)name_by_metadata(arg);
+}
+
+static enum flag_status choose_name(struct save *save)
+{
+    int status = FLAG_UNFINISHED;
+    int error = 0;
 
     if (save->metadata)
-        status = name_by_metadata(save);
+        error = sley_to_thread(read_metadata, save, &status);
     else
-        snprintf(save->name, sizeof save->name, "%s.gif", flag->code);
-    if (status == FLAG_UNFINISHED)
-        status = take_name(save);
-    if (status != FLAG_UNFINISHED)
-        return (int)status;
-    int error = savefile_write(flag->download->options.directory, save->name, save->image,
-                               save->image_size);
+        snprintf(save->name, sizeof save->name, "%s.gif", save->flag->code);
+    if (error == SLEY_ECANCELED)
+        return FLAG_CANCELED;
     if (error)
-        return (int)fail(flag, FLAG_FAILED, "cannot save the file: %s", sley_strerror(error));
-    flag->file = strdup(save->name);
-    flag->bytes = save->image_size;
-    return FLAG_DOWNLOADED;
+        return fail(save->flag, FLAG_FAILED, "%s", sley_strerror(error));
+    return status == FLAG_UNFINISHED ? take_name(save) : (enum flag_status)status;
 }
 
 static enum flag_status save(struct flag *flag, const struct sley_http_response *image,
                              const struct sley_http_response *metadata)
 {
+    struct sley_file_save_options options = {.at = flag->download->options.directory};
     struct save save = {
         .flag = flag,
-        .image = sley_http_response_body(image),
-        .image_size = sley_http_response_size(image),
         .metadata = metadata ? sley_http_response_body(metadata) : NULL,
         .metadata_size = metadata ? sley_http_response_size(metadata) : 0,
     };
-    int status = FLAG_FAILED;
-    int error = sley_to_thread(save_job, &save, &status);
+    size_t size = sley_http_response_size(image);
+    enum flag_status status = choose_name(&save);
 
+    if (status != FLAG_UNFINISHED)
+        return status;
+    int error = sley_file_save(save.name, sley_http_response_body(image), size, &options);
     if (error == SLEY_ECANCELED)
         return FLAG_CANCELED;
     if (error)
         return fail(flag, FLAG_FAILED, "cannot save the file: %s", sley_strerror(error));
-    return (enum flag_status)status;
+    flag->file = strdup(save.name);
+    flag->bytes = size;
+    return FLAG_DOWNLOADED;
 }
 
 static enum flag_status check_image(struct flag *flag, const struct sley_http_response *image)

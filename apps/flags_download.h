@@ -16,16 +16,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sley/file.h>
+
 #include "flags_plan.h"
 
 /* How to download. Copied; what it points to stays as it is until the download is freed. */
 struct flags_download_options {
-    const char *base;      /* "http://127.0.0.1:8000/flags", without a slash at its end */
-    int directory;         /* open descriptor of where the files go */
-    bool named;            /* Brazil.gif, by the server's metadata, instead of BR.gif */
-    bool no_proxy;         /* ask the server itself, whatever the environment says */
-    unsigned max_requests; /* under way at once, at least 1 */
-    int64_t timeout;       /* ns for one request */
+    const char *base; /* "http://127.0.0.1:8000/flags", without a slash at its end */
+    const struct sley_file *directory; /* where the files go */
+    bool named;                        /* Brazil.gif, by the server's metadata, instead of BR.gif */
+    bool no_proxy;                     /* ask the server itself, whatever the environment says */
+    unsigned max_requests;             /* under way at once, at least 1 */
+    int64_t timeout;                   /* ns for one request */
 };
 
 enum flag_status {

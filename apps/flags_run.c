@@ -182,7 +182,7 @@ static void fail_all(const struct flags_run *run, struct tally *tally, const cha
     tally->failed = run->plan.count;
 }
 
-static void download(struct flags_run *run, const char *base, int directory,
+static void download(struct flags_run *run, const char *base, struct sley_file *directory,
                      struct progress *progress, struct tally *tally)
 {
     struct flags_download_options options = {
@@ -210,8 +210,8 @@ static void download(struct flags_run *run, const char *base, int directory,
 }
 
 /* With the server of the command line, or with one of our own for as long as it takes. */
-static void serve_and_download(struct flags_run *run, int directory, struct progress *progress,
-                               struct tally *tally)
+static void serve_and_download(struct flags_run *run, struct sley_file *directory,
+                               struct progress *progress, struct tally *tally)
 {
     struct flagserver *server = NULL;
     char base[64];
@@ -228,12 +228,6 @@ static void serve_and_download(struct flags_run *run, int directory, struct prog
     snprintf(base, sizeof base, "http://127.0.0.1:%u/flags", (unsigned)flagserver_port(server));
     download(run, base, directory, progress, tally);
     flagserver_free(server);
-}
-
-/* On a thread that may block. */
-static int open_directory(void *path)
-{
-    return savefile_directory(path);
 }
 
 static int exit_status(struct flags_run *run, const struct progress *progress,
@@ -255,18 +249,22 @@ int flags_run(void *options)
     struct flags_run *run = options;
     struct progress progress;
     struct tally tally = {.start = sley_now()};
-    int directory = -1;
+    struct sley_file *directory;
 
+    int error = interrupts_start(&run->interrupts);
+    if (error)
+        return error;
     progress_init(&progress, STDOUT_FILENO);
-    int error = sley_to_thread(open_directory, run->directory, &directory);
-    if (error || directory < 0) {
-        fail_all(run, &tally, "cannot save files in ", run->directory, error ? error : directory);
+    error = savefile_directory(run->directory, &directory);
+    if (error) {
+        fail_all(run, &tally, "cannot save files in ", run->directory, error);
     } else {
         serve_and_download(run, directory, &progress, &tally);
-        close(directory);
+        sley_file_close(directory);
     }
     summarize(&progress, &tally);
     int status = exit_status(run, &progress, &tally);
     progress_close(&progress);
+    interrupts_stop(&run->interrupts);
     return status;
 }

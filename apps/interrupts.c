@@ -1,94 +1,107 @@
 /*
  * interrupts.c: Ctrl-C as a function call.
  *
- * A signal handler may do next to nothing, and it runs on whatever thread the kernel picks, perhaps
- * on a task's small stack. So there is no handler: the signals are blocked everywhere, and one
- * thread takes them with sigwait() and then does in plain code what is to be done, sley_cancel()
- * for example, which any thread may call.
+ * `interrupt` in the options of sley_run() would cancel the main task; but a program that has
+ * something to say about how far it came wants to cancel its downloads and not itself. So a task
+ * waits for the signals and makes the call. After the first it gives up the set, and the default
+ * actions are back; if a second one has been counted by then, it is sent once more, and has its
+ * effect.
  *
  * SIGINT is taken even if it is ignored at the start: shells without job control start background
  * jobs so, and "kill -INT" is still the polite way to end one of them.
- *
- * The thread is stopped by a signal to itself; `stopping` tells it from a real one.
  */
 #include "interrupts.h"
 
-#include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The second signal: the default action, at once. */
-static void die(struct interrupts *in, int signal_number)
+#include <sley/scope.h>
+
+enum { NUMBERS = 3 };
+
+static const int numbers[NUMBERS] = {SIGINT, SIGTERM, SIGHUP};
+
+/* How many of the numbers are meant. */
+static size_t count_numbers(void)
 {
-    signal(signal_number, SIG_DFL);
-    pthread_sigmask(SIG_UNBLOCK, &in->signals, NULL);
-    raise(signal_number);
-    _exit(128 + signal_number);
+    struct sigaction hangup;
+
+    return sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN ? NUMBERS - 1
+                                                                                 : NUMBERS;
 }
 
-static void *wait_for_signals(void *arg)
+/* From now on a signal ends the process. The default action comes first: a signal is either counted
+ * before the look, or has its effect. */
+static void let_the_next_one_kill(struct interrupts *in)
+{
+    int second;
+
+    for (size_t i = 0, count = count_numbers(); i < count; i++)
+        signal(numbers[i], SIG_DFL);
+    second = sley_signals_try(in->signals);
+    sley_signals_close(in->signals);
+    in->signals = NULL;
+    if (second > 0)
+        kill(getpid(), second);
+}
+
+static int wait_for_signal(void *arg)
 {
     struct interrupts *in = arg;
-    int number;
-    bool stopping = false;
+    int number = sley_signals_wait(in->signals);
 
-    while (!stopping && sigwait(&in->signals, &number) == 0) {
-        pthread_mutex_lock(&in->lock);
-        stopping = in->stopping;
-        if (!stopping && in->arrived)
-            die(in, number);
-        if (!stopping)
-            in->arrived = number;
-        if (!stopping && in->call)
-            in->call(in->arg);
-        pthread_mutex_unlock(&in->lock);
-    }
-    return NULL;
+    if (number < 0)
+        return 0; /* interrupts_stop() */
+    let_the_next_one_kill(in);
+    if (sley_mutex_lock(&in->lock) != 0)
+        return 0;
+    in->arrived = number;
+    if (in->call)
+        in->call(in->arg);
+    sley_mutex_unlock(&in->lock);
+    return 0;
 }
 
 int interrupts_start(struct interrupts *in)
 {
-    struct sigaction hangup;
-
     memset(in, 0, sizeof *in);
-    sigemptyset(&in->signals);
-    sigaddset(&in->signals, SIGINT);
-    sigaddset(&in->signals, SIGTERM);
-    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
-        sigaddset(&in->signals, SIGHUP);
-    pthread_mutex_init(&in->lock, NULL);
-    pthread_sigmask(SIG_BLOCK, &in->signals, &in->before);
-    int error = pthread_create(&in->thread, NULL, wait_for_signals, in);
-    if (error)
-        pthread_sigmask(SIG_SETMASK, &in->before, NULL);
-    return -error;
+    int error = sley_signals_open(numbers, count_numbers(), &in->signals);
+    if (!error && (error = sley_spawn(wait_for_signal, in, NULL, &in->task)) != 0)
+        sley_signals_close(in->signals);
+    return error;
 }
 
 void interrupts_stop(struct interrupts *in)
 {
-    pthread_mutex_lock(&in->lock);
-    in->stopping = true;
-    pthread_mutex_unlock(&in->lock);
-    pthread_kill(in->thread, SIGINT);
-    pthread_join(in->thread, NULL);
-    pthread_sigmask(SIG_SETMASK, &in->before, NULL);
-    pthread_mutex_destroy(&in->lock);
+    sley_cancel(in->task, NULL);
+    sley_join(in->task, NULL);
+    sley_signals_close(in->signals);
 }
 
+/* Also in a task that was cancelled by that very call: what it does not take back might be made
+ * when nobody is there any more. The lock is held for a moment only. */
 void interrupts_handle(struct interrupts *in, void (*call)(void *arg), void *arg)
 {
-    pthread_mutex_lock(&in->lock);
-    in->call = call;
-    in->arg = arg;
-    if (call && in->arrived)
-        call(arg);
-    pthread_mutex_unlock(&in->lock);
+    SLEY_SHIELD()
+    {
+        if (sley_mutex_lock(&in->lock) != 0)
+            continue;
+        in->call = call;
+        in->arg = arg;
+        if (call && in->arrived)
+            call(arg);
+        sley_mutex_unlock(&in->lock);
+    }
 }
 
 int interrupts_arrived(struct interrupts *in)
 {
-    pthread_mutex_lock(&in->lock);
-    int arrived = in->arrived;
-    pthread_mutex_unlock(&in->lock);
+    int arrived = 0;
+
+    if (sley_mutex_lock(&in->lock) == 0) {
+        arrived = in->arrived;
+        sley_mutex_unlock(&in->lock);
+    }
     return arrived;
 }

@@ -206,7 +206,10 @@ void opt_help(const struct opt *table, FILE *out)
         else
             snprintf(left, sizeof left, "      --%s%s%s", o->name, o->value ? " " : "",
                      o->value ? o->value : "");
-        fprintf(out, "%-*s", COLUMN, left);
+        if (strlen(left) + 2 > COLUMN) /* on a line of its own */
+            fprintf(out, "%s\n%*s", left, COLUMN, "");
+        else
+            fprintf(out, "%-*s", COLUMN, left);
         for (const char *line = o->help; line;) {
             size_t length = strcspn(line, "\n");
             fprintf(out, "%.*s\n", (int)length, line);

@@ -1,19 +1,16 @@
 /*
- * savefile.c: writing a file so that its name never stands for half of it.
+ * savefile.c: where files are saved, and under which names.
  *
- * The bytes go to a file that has no name (O_TMPFILE); only when it is complete is it linked under
- * its final one. So a program that is killed leaves nothing behind at all: the kernel gives a
- * nameless file back together with its last descriptor. A link cannot replace a file that exists,
- * a rename can; so in that case the complete file gets a temporary name first, and is renamed.
+ * Saving itself is sley_file_save(), which never lets a name stand for half of a file. Here is what
+ * the programs decide beside that: that a directory is made when it is not there, and refused when
+ * no file could be made in it, in one line and not in one per file; and which names texts from
+ * outside may become.
  *
- * Some file systems have no nameless files (NFS, overlays of old kernels), and the link goes
- * through /proc, which may not be mounted. Then the file is written under a temporary name and
- * renamed when it is complete: a kill can leave ".sley-*.part" behind, which nobody reads and no
- * later run trips over, since the names are random.
- *
- * Rejected: the second way alone, for those leftovers; one fixed temporary name per file (two
- * programs saving the same file would write into each other); fsync(), which costs milliseconds a
- * file and guards against power loss, which we do not promise.
+ * A kill may leave a complete file under a temporary name, when it was about to replace another.
+ * The next program that saves there sweeps it away. It must not be another one's that is at work,
+ * so all have a shared lock on the directory (flock, which any death gives back), and who could
+ * have it alone when it came sweeps. Nobody waits for it: somebody else may have it, for reasons of
+ * his own.
  */
 #define _GNU_SOURCE
 #include "savefile.h"
@@ -21,124 +18,58 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/stat.h>
+#include <sys/file.h>
 #include <unistd.h>
 
-#define TEMPORARY_SIZE 32
-#define NAME_LIMIT     255 /* NAME_MAX of every file system that matters */
+#define NAME_LIMIT 255 /* NAME_MAX of every file system that matters */
 
-static void temporary_name(char name[TEMPORARY_SIZE])
+/* On a thread that may block. */
+static int check_writable(void *directory)
 {
-    uint64_t random = 0;
-
-    if (getrandom(&random, sizeof random, 0) < 0)
-        random = (uint64_t)getpid(); /* O_EXCL and linkat() still catch a name that is taken */
-    snprintf(name, TEMPORARY_SIZE, ".sley-%016llx.part", (unsigned long long)random);
+    return faccessat(sley_file_descriptor(directory), ".", W_OK | X_OK, AT_EACCESS) < 0 ? -errno
+                                                                                        : 0;
 }
 
-static int write_all(int fd, const char *data, size_t size)
+/* Both on a thread that may block. */
+static int lock_alone(void *directory)
 {
-    while (size > 0) {
-        ssize_t written = write(fd, data, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -errno;
-        data += written;
-        size -= (size_t)written;
-    }
-    return 0;
+    return flock(sley_file_descriptor(directory), LOCK_EX | LOCK_NB) == 0;
 }
 
-static int rename_or_remove(int directory, const char *temporary, const char *name)
+static int lock_with_others(void *directory)
 {
-    if (renameat(directory, temporary, directory, name) == 0)
-        return 0;
-    int error = -errno;
-    unlinkat(directory, temporary, 0);
-    return error;
+    return flock(sley_file_descriptor(directory), LOCK_SH | LOCK_NB) == 0;
 }
 
-/* Gives the nameless file `fd` its name; *unable means that links cannot be made in this way. */
-static int link_as(int fd, int directory, const char *name, bool *unable)
+/* Whatever goes wrong here, files can be saved. */
+static void sweep(struct sley_file *directory)
 {
-    char self[32], temporary[TEMPORARY_SIZE];
+    int alone = 0;
 
-    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-    if (linkat(AT_FDCWD, self, directory, name, AT_SYMLINK_FOLLOW) == 0)
-        return 0;
-    *unable = errno == ENOENT || errno == EPERM || errno == EXDEV;
-    if (errno != EEXIST)
-        return -errno;
-    temporary_name(temporary);
-    if (linkat(AT_FDCWD, self, directory, temporary, AT_SYMLINK_FOLLOW) < 0)
-        return -errno;
-    return rename_or_remove(directory, temporary, name);
+    if (sley_to_thread(lock_alone, directory, &alone) == 0 && alone)
+        (void)sley_directory_sweep(directory, ".", 0);
+    (void)sley_to_thread(lock_with_others, directory, NULL);
 }
 
-int savefile_write_named(int directory, const char *name, const void *data, size_t size)
+int savefile_directory(const char *path, struct sley_file **out)
 {
-    char temporary[TEMPORARY_SIZE];
+    static const struct sley_file_options options = {.flags = SLEY_FILE_DIRECTORY};
+    struct sley_file *directory;
+    int status = 0;
 
-    temporary_name(temporary);
-    int fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return -errno;
-    int error = write_all(fd, data, size);
-    if (close(fd) < 0 && !error) /* where a network file system reports a full disk */
-        error = -errno;
-    if (!error)
-        return rename_or_remove(directory, temporary, name);
-    unlinkat(directory, temporary, 0);
-    return error;
-}
-
-int savefile_write(int directory, const char *name, const void *data, size_t size)
-{
-    bool unable = false;
-    int fd = openat(directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-
-    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
-        return savefile_write_named(directory, name, data, size);
-    if (fd < 0)
-        return -errno;
-    int error = write_all(fd, data, size);
-    if (!error)
-        error = link_as(fd, directory, name, &unable);
-    close(fd);
-    return unable ? savefile_write_named(directory, name, data, size) : error;
-}
-
-/* mkdir -p. What stands in the way is found by the open that follows. */
-static void make_directories(const char *path)
-{
-    char part[4096];
-
-    for (size_t i = 1; path[i - 1] && i < sizeof part; i++)
-        if (path[i] == '/' || !path[i]) {
-            snprintf(part, sizeof part, "%.*s", (int)i, path);
-            mkdir(part, 0777);
-        }
-}
-
-int savefile_directory(const char *path)
-{
-    if (!*path)
-        return -ENOENT;
-    make_directories(path);
-    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0)
-        return -errno;
-    if (faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) < 0) {
-        int error = -errno;
-        close(directory);
+    sley_path_mkdirs(NULL, path, 0777); /* what stands in the way is found by the open */
+    int error = sley_file_open(path, &options, &directory);
+    if (error)
         return error;
+    error = sley_to_thread(check_writable, directory, &status);
+    if (error || status) {
+        sley_file_close(directory);
+        return error ? error : status;
     }
-    return directory;
+    sweep(directory);
+    *out = directory;
+    return 0;
 }
 
 /* How long the UTF-8 character at `text` is; 1 for a byte that begins none. */

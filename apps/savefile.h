@@ -1,24 +1,19 @@
 /*
- * savefile.h: writing a file so that its name never stands for half of it.
- *
- * At every instant, a kill -9 included, the name is absent, or the old file, or the complete new
- * one. These functions block: from a task call them through sley_to_thread().
+ * savefile.h: where files are saved, and under which names.
  */
 #ifndef SLEY_APPS_SAVEFILE_H
 #define SLEY_APPS_SAVEFILE_H
 
 #include <stddef.h>
 
-/* Makes the directory `path`, with its parents, if it is not there, and opens it. Returns a
- * descriptor to be closed, or -errno: also -EACCES or -EROFS when no file could be made in it. */
-int savefile_directory(const char *path);
+#include <sley/blocking.h>
+#include <sley/file.h>
 
-/* Saves `size` bytes as `name` in the open directory, replacing a file of that name. 0 or -errno;
- * on failure nothing has changed and nothing is left behind. */
-int savefile_write(int directory, const char *name, const void *data, size_t size);
-
-/* The same by the second way, for file systems that have no O_TMPFILE (savefile.c tells). */
-int savefile_write_named(int directory, const char *name, const void *data, size_t size);
+/* Makes the directory `path`, with its parents, if it is not there, and opens it, to be closed by
+ * the caller. What a kill has left in it of a file that was being saved is removed, unless somebody
+ * else who called this has it open. 0, or the errors of sley_file_open(): also SLEY_EACCES or
+ * SLEY_EROFS when no file could be made in it. From a task. Parks. */
+int savefile_directory(const char *path, struct sley_file **out);
 
 /* Turns text into a file name: blanks become '_', and so does what a file name must not or should
  * not have: '/', control characters (C0, DEL, C1), a '.' or '-' at its beginning. UTF-8 is kept; a

@@ -20,10 +20,11 @@
 #include "console.h"
 #include "flagserver.h"
 #include "interrupts.h"
+#include "manual.h"
 #include "options.h"
 
 #define PROGRAM     "sley-flagserver"
-#define MAX_SERVERS 64
+#define MAX_SERVERS 1024             /* `./run load` has a thousand hosts in one */
 #define GRACE       SLEY_SECONDS(10) /* twice what the slow servers take */
 
 enum {
@@ -75,20 +76,20 @@ struct program {
     struct flagserver *servers[MAX_SERVERS];
 };
 
-static void print_help(void)
-{
-    printf("Usage: %s [OPTION...] [PORT-OPTION PORT [OPTION...]]...\n\n"
-           "Serves /flags/cc/cc.gif and /flags/cc/metadata.json for the countries of ISO 3166-1.\n"
-           "Options after a port are for that server, those before the first port for all.\n"
-           "Without a port: --plain 8000 --slow 8001 --failing 8002.\n\n",
-           PROGRAM);
-    opt_help(table, stdout);
-    printf(
-        "\nThe flags and names are those of the packages famfamfam-flag-gif and iso-codes, found\n"
-        "in $XDG_DATA_DIRS. Ctrl-C lets running requests finish, at most %d s; a second Ctrl-C\n"
-        "does not wait. Exit status: 0, 1 when it cannot serve, 2 for a wrong command line.\n",
-        (int)(GRACE / SLEY_SECONDS(1)));
-}
+static const struct manual manual = {
+    .name = PROGRAM,
+    .summary = "serve the flags of countries, also slowly and with errors",
+    .usage = "[OPTION...] [PORT-OPTION PORT [OPTION...]]...",
+    .about =
+        "Serves /flags/cc/cc.gif and /flags/cc/metadata.json for the countries of ISO 3166-1.\n"
+        "Options after a port are for that server, those before the first port for all.\n"
+        "Without a port: --plain 8000 --slow 8001 --failing 8002.",
+    .table = table,
+    .notes =
+        "The flags and names are those of the packages famfamfam-flag-gif and iso-codes, found\n"
+        "in $XDG_DATA_DIRS. Ctrl-C lets running requests finish, at most 10 s; a second Ctrl-C\n"
+        "does not wait. Exit status: 0, 1 when it cannot serve, 2 for a wrong command line.",
+};
 
 /* "418,abort" */
 static bool read_faults(const struct opt_scan *scan, const char *text,
@@ -193,11 +194,7 @@ static bool read_command_line(int argc, char **argv, struct setup *setup, int *s
     *status = EXIT_USAGE;
     while ((option = opt_next(&scan, &value)) != OPT_END) {
         if (option == HELP || option == VERSION) {
-            if (option == HELP)
-                print_help();
-            else
-                printf("%s %s\n", PROGRAM, sley_version());
-            *status = EXIT_DONE;
+            *status = manual_answer(&manual, option == HELP);
             return false;
         }
         if (option == OPT_ARGUMENT)
@@ -307,15 +304,18 @@ static void tell_counts(struct program *program)
 static int serve(void *arg)
 {
     struct program *program = arg;
-    int error = start_servers(program);
+    int error = interrupts_start(&program->interrupts);
 
-    if (!error) {
+    if (error)
+        return error;
+    if (!(error = start_servers(program))) {
         wait_for_interrupt(&program->interrupts);
         stop_servers(program);
         tell_counts(program);
     }
     for (size_t i = 0; i < program->setup.count; i++)
         flagserver_free(program->servers[i]);
+    interrupts_stop(&program->interrupts);
     return error ? EXIT_SOME_FAILED : EXIT_DONE;
 }
 
@@ -326,18 +326,14 @@ int main(int argc, char **argv)
     int status;
 
     signal(SIGPIPE, SIG_IGN);
-    if (!read_command_line(argc, argv, &program.setup, &status))
+    if (manual_generate(&manual, argc, argv, &status) ||
+        !read_command_line(argc, argv, &program.setup, &status))
         return status;
     if (!countries_load(&program.countries, error, sizeof error)) {
         fprintf(stderr, "%s: %s\n", PROGRAM, error);
         return EXIT_SOME_FAILED;
     }
-    if (interrupts_start(&program.interrupts) == 0) {
-        status = sley_run(serve, &program, NULL);
-        interrupts_stop(&program.interrupts);
-    } else {
-        status = SLEY_EAGAIN;
-    }
+    status = sley_run(serve, &program, NULL);
     countries_free(program.countries);
     if (status < 0)
         opt_start_error(PROGRAM, status);
