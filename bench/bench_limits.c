@@ -16,6 +16,7 @@
  *   ns_per_stack       a guard of 16 KiB and the first touch of a page, per stack, with a thread
  *                      per worker: the limit of `memory` ns_to_create
  *   ns_per_clock       the monotonic clock
+ *   us_per_file        `file` without the runtime: one small file after the other, on one thread
  *   ns_per_line_trip   a cache line to another core and back
  *
  * There is no runtime here: --workers decides on which processor the futex sleeper sits (that of
@@ -26,6 +27,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "bench_file.h"
 #include "harness.h"
 #include "machine.h"
 #include "swap.h"
@@ -294,6 +296,7 @@ const struct bench bench_limits = {
              .memory = BENCH_MIB(1024),
              .memory_quick = BENCH_MIB(128)},
             {.run = run_clock, .metrics = {{"ns_per_clock", "ns"}}},
+            {.run = bench_file_plain, .metrics = {{"us_per_file", "us"}}},
             {.run = run_line, .metrics = {{"ns_per_line_trip", "ns"}}},
         },
 };

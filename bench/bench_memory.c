@@ -86,7 +86,7 @@ static int parent(void *arg)
 
 static int run(const struct bench_setup *setup, double *values)
 {
-    struct work work = {.count = setup->quick ? 20000 : 1000000};
+    struct work work = {.count = bench_size(setup, 20000, 1000000)};
     work.tasks = bench_alloc(work.count, sizeof(struct sley_task *));
     int status = bench_on_tasks(setup, parent, &work);
     values[0] = work.bytes;
@@ -100,10 +100,12 @@ const struct bench bench_memory = {
     .name = "memory",
     .why = "1,000,000 parked tasks, each with a 64 KiB stack and a guard: what a connection that "
            "waits costs in memory, and how fast all are made and woken",
+    .size = {"parked tasks", 1, 1000000, 4832},
     .cases = {{.run = run,
                .metrics = {{"bytes_per_task", "B"},
                            {"ns_to_create", "ns/task"},
                            {"ns_to_wake", "ns/task"}},
+               .sized = true,
                .memory = BENCH_MIB(4608),
                .memory_quick = BENCH_MIB(128)}},
 };

@@ -10,6 +10,8 @@
  * are used everywhere. Each task returns 1 and the parent adds the results, so a task that was lost
  * or run twice is an error and not a good figure.
  *
+ * With --size both have so many: batches of them, in a runtime that recycles, and so many at once.
+ *
  * Each shape has a process and a runtime of its own, so neither finds the other's tasks recycled.
  * The handle array is written before the clock starts.
  */
@@ -75,23 +77,26 @@ static int measure(const struct bench_setup *setup, size_t batches, size_t batch
 
 static int run_batches(const struct bench_setup *setup, double *values)
 {
-    return measure(setup, setup->quick ? 100 : 1000, 1000, values);
+    size_t batch = bench_size(setup, 1000, 1000), all = setup->quick ? 100000 : 1000000;
+    return measure(setup, batch < all ? all / batch : 1, batch, values);
 }
 
 static int run_flat(const struct bench_setup *setup, double *values)
 {
-    return measure(setup, 1, setup->quick ? 100000 : 1000000, values);
+    return measure(setup, 1, bench_size(setup, 100000, 1000000), values);
 }
 
 const struct bench bench_spawn = {
     .name = "spawn",
     .why = "one parent spawns empty tasks and joins them, 1,000 batches of 1,000 and, flat, "
            "1,000,000 at once: whether a task per item of work is affordable",
+    .size = {"tasks in a batch, and at once", 1, 1000000, 268},
     .cases =
         {
-            {.run = run_batches, .metrics = {{"ns_per_task", "ns"}}},
+            {.run = run_batches, .metrics = {{"ns_per_task", "ns"}}, .sized = true},
             {.run = run_flat,
              .metrics = {{"ns_per_task_flat", "ns"}},
+             .sized = true,
              .memory = BENCH_MIB(256),
              .memory_quick = BENCH_MIB(32)},
         },

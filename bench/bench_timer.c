@@ -11,8 +11,8 @@
  *
  * The times come from a fixed seed: all runs sleep the same. --quick is a fiftieth of it: 20,000
  * sleeps of 0 to 20 ms, so that as many timers fire per millisecond and the machine is as busy;
- * spread over a second, the kernel's wake-ups would be most of the cost. Each run has a new
- * process, so all stacks are made within the time.
+ * spread over a second, the kernel's wake-ups would be most of the cost. So it is with --size. Each
+ * run has a new process, so all stacks are made within the time.
  */
 #include <stdlib.h>
 
@@ -69,7 +69,7 @@ static int check(const struct work *work)
 
 static int run(const struct bench_setup *setup, double *values)
 {
-    struct work work = {.count = setup->quick ? 20000 : 1000000};
+    struct work work = {.count = bench_size(setup, 20000, 1000000)};
     uint64_t seed = 1;
     work.tasks = bench_alloc(work.count, sizeof(struct sley_task *));
     work.times = bench_alloc(work.count, sizeof *work.times);
@@ -89,8 +89,10 @@ const struct bench bench_timer = {
     .name = "timer",
     .why = "1,000,000 tasks sleep 0-1000 ms: what deadlines cost a server that has one on every "
            "connection, in CPU seconds per 1,000,000, and how late they fire",
+    .size = {"sleeping tasks", 1, 1000000, 4832},
     .cases = {{.run = run,
                .metrics = {{"cpu_s", "s"}, {"late_p99_us", "us"}},
+               .sized = true,
                .memory = BENCH_MIB(4608),
                .memory_quick = BENCH_MIB(128)}},
 };

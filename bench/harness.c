@@ -183,6 +183,14 @@ static void progress(const char *name, unsigned run, unsigned runs)
     fflush(stderr);
 }
 
+static size_t memory_of(const struct bench *bench, const struct bench_case *work,
+                        const struct bench_setup *setup)
+{
+    if (setup->size)
+        return setup->size * bench->size.memory;
+    return setup->quick ? work->memory_quick : work->memory;
+}
+
 /* The counted runs' values, transposed: all of the first metric, then all of the second, ... */
 static int run_all(const struct bench *bench, const struct bench_case *work,
                    const struct bench_setup *setup, const struct bench_options *options,
@@ -194,7 +202,7 @@ static int run_all(const struct bench *bench, const struct bench_case *work,
     for (unsigned run = 0; run < total; run++) {
         double now[BENCH_METRICS_MAX] = {0};
         progress(bench->name, run + 1, total);
-        warm(setup->quick ? work->memory_quick : work->memory);
+        warm(memory_of(bench, work, setup));
         int status = run_once(work, setup, now);
         if (status != 0)
             return status;
@@ -228,6 +236,7 @@ static int measure_case(const struct bench *bench, const struct bench_case *work
     for (size_t m = 0; status == 0 && m < count_metrics(work); m++) {
         struct report_row row = {.bench = bench->name,
                                  .workers = setup->workers,
+                                 .size = setup->size,
                                  .metric = work->metrics[m].name,
                                  .unit = work->metrics[m].unit,
                                  .runs = options->runs,
@@ -255,7 +264,8 @@ static unsigned default_workers(void)
 
 int bench_measure(const struct bench *bench, const struct bench_options *options, bool first)
 {
-    struct bench_setup setup = {.workers = options->workers, .quick = options->quick};
+    struct bench_setup setup = {
+        .workers = options->workers, .quick = options->quick, .size = options->size};
     running = bench->name;
     if (!setup.workers)
         setup.workers = bench->workers ? bench->workers : default_workers();
@@ -265,7 +275,7 @@ int bench_measure(const struct bench *bench, const struct bench_options *options
         report_header();
     int worst = 0;
     for (const struct bench_case *work = bench->cases; work->run; work++)
-        if (measure_case(bench, work, &setup, options) != 0)
+        if ((work->sized || !setup.size) && measure_case(bench, work, &setup, options) != 0)
             worst = BENCH_FAILED;
     running = NULL;
     return worst;

@@ -18,8 +18,8 @@
 #include <sley/time.h>
 
 enum {
-    BENCH_METRICS_MAX = 4, /* per case */
-    BENCH_CASES_MAX = 10,  /* per bench */
+    BENCH_METRICS_MAX = 16, /* per case */
+    BENCH_CASES_MAX = 10,   /* per bench */
     BENCH_RUNS_MAX = 1000,
     BENCH_WORKERS_MAX = 1024
 };
@@ -29,9 +29,10 @@ struct bench_setup {
     unsigned workers; /* > 0 */
     bool quick;       /* smaller sizes, where the full one takes seconds; per-item figures stay
                          comparable */
+    size_t size;      /* of what bench.size names; 0: as many as always. bench_size() applies it */
 };
 
-/* Less is better in all of them. */
+/* Less is better in all of them but rates, whose unit is 1/s. */
 struct bench_metric {
     const char *name; /* as in the JSON; NULL ends the list */
     const char *unit;
@@ -50,6 +51,15 @@ struct bench_case {
     struct bench_metric metrics[BENCH_METRICS_MAX + 1];
     size_t memory;       /* bytes that a run touches, if it is many; see warm() in harness.c */
     size_t memory_quick; /* the same with --quick */
+    bool sized;          /* heeds bench_setup.size; the cases that do not are left out with one */
+};
+
+/* What there can be more or less of in a bench. All its figures of sized cases are per item, or say
+ * in their names what they are, so that figures of two sizes can be compared. */
+struct bench_size {
+    const char *what; /* "tasks"; NULL: the bench has no size */
+    size_t low, high;
+    size_t memory; /* bytes that a run touches for each, if that is much */
 };
 
 #define BENCH_MIB(n) ((size_t)(n) << 20)
@@ -59,6 +69,7 @@ struct bench {
     const char *why;  /* one sentence: what it measures, and why anyone should care */
     unsigned workers; /* when --workers is not given; 0: one per usable core */
     bool cold;        /* nothing in it can be warmed up: no discarded run */
+    struct bench_size size;
     struct bench_case cases[BENCH_CASES_MAX + 1];
 };
 
@@ -67,9 +78,16 @@ struct bench_options {
     unsigned workers; /* 0: the bench's default */
     unsigned runs;    /* counted runs, 1 .. BENCH_RUNS_MAX */
     unsigned warmups; /* discarded runs before them */
+    unsigned size;    /* 0: as many as always; else within bench.size */
     bool quick;
     bool json;
 };
+
+/* The size that was asked for, else the usual one. */
+static inline size_t bench_size(const struct bench_setup *setup, size_t quick, size_t full)
+{
+    return setup->size ? setup->size : setup->quick ? quick : full;
+}
 
 /* Runs a bench and prints its rows; `first` asks for the table's header line above them. 0, or
  * BENCH_FAILED when a run failed: the reason is on stderr, later cases have run all the same. */

@@ -127,6 +127,26 @@ int machine_pin(unsigned cpu)
     return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : -errno;
 }
 
+int machine_confine(unsigned count, int *spare)
+{
+    cpu_set_t usable, set;
+    *spare = -1;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof usable, &usable) != 0)
+        return -errno;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET((size_t)cpu, &usable))
+            continue;
+        if (count == 0) {
+            *spare = cpu;
+            break;
+        }
+        CPU_SET((size_t)cpu, &set);
+        count--;
+    }
+    return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : -errno;
+}
+
 static int64_t status_kib(const char *key)
 {
     char value[64];

@@ -30,6 +30,10 @@ unsigned machine_other_cpu(unsigned cpu);
 /* Pins the calling thread. 0 or a negative errno. */
 int machine_pin(unsigned cpu);
 
+/* The calling thread and those that it starts keep to the first `count` usable processors. The one
+ * after them, or -1 if there is none left, is what *spare receives. 0 or a negative errno. */
+int machine_confine(unsigned count, int *spare);
+
 /* Bytes of physical memory and of page tables that this process has now, or -1. */
 int64_t machine_memory(void);
 

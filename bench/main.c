@@ -10,43 +10,86 @@
  * Exit status: 0 all measured, 1 a run failed or its result was wrong, 2 the command line is wrong.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sley/version.h>
 
+#include "cpu_io/cpu_io.h"
 #include "harness.h"
 #include "report.h"
 
 extern const struct bench bench_switch, bench_spawn, bench_skynet, bench_memory, bench_timer,
-    bench_wake, bench_idle, bench_limits;
+    bench_generator, bench_scope, bench_cancel, bench_wake, bench_datagram, bench_idle,
+    bench_channel, bench_across, bench_select, bench_mutex, bench_semaphore, bench_offload,
+    bench_file, bench_http_server, bench_http_client, bench_fork, bench_nqueens, bench_uts,
+    bench_parallel_for, bench_sort, bench_stall, bench_dns, bench_echo, bench_idle_connections,
+    bench_connections, bench_nest, bench_waiters, bench_limits;
 
 static const struct bench *const benches[] = {
-    &bench_switch, &bench_spawn, &bench_skynet, &bench_memory,
-    &bench_timer,  &bench_wake,  &bench_idle,   &bench_limits,
+    &bench_switch,
+    &bench_generator,
+    &bench_spawn,
+    &bench_scope,
+    &bench_skynet,
+    &bench_memory,
+    &bench_timer,
+    &bench_wake,
+    &bench_datagram,
+    &bench_cancel,
+    &bench_idle,
+    &bench_channel,
+    &bench_across,
+    &bench_select,
+    &bench_mutex,
+    &bench_semaphore,
+    &bench_offload,
+    &bench_file,
+    &bench_http_server,
+    &bench_http_client,
+    &bench_fork,
+    &bench_nqueens,
+    &bench_uts,
+    &bench_parallel_for,
+    &bench_sort,
+    &bench_stall,
+    &bench_dns,
+    &bench_echo,
+    &bench_idle_connections,
+    &bench_connections,
+    &bench_nest,
+    &bench_waiters,
+    &bench_limits,
 };
 
 enum { BENCHES = sizeof benches / sizeof *benches, USAGE = 2 };
 
 static const char help[] =
-    "Usage: sley-bench NAME... [--workers N] [--json] [--runs N] [--quick] [--warmups N]\n"
+    "Usage: sley-bench NAME... [--workers N] [--size N] [--json] [--runs N] [--quick]\n"
+    "                  [--warmups N]\n"
+    "       sley-bench cpu-io --help\n"
     "       sley-bench list | machine\n"
     "\n"
     "Runs the named benches one after another. Each run is a process of its own with a fresh\n"
     "runtime; the first is discarded. Prints median, minimum and maximum of the counted runs; "
     "less\n"
-    "is better everywhere. `others` is how many CPUs other processes used meanwhile: when it is\n"
+    "is better, but of what is counted in 1/s. `others` is how many CPUs other processes used "
+    "meanwhile: when it is\n"
     "not near 0, do not trust the figures.\n"
     "\n"
-    "  --workers N  workers of the runtime, 1 to 1024 (default: one per usable core; switch: 1)\n"
+    "  --workers N  workers of the runtime, 1 to 1024 (default: one per usable core, or 1)\n"
+    "  --size N     so many of what the row has many of, instead of the usual number; see below\n"
     "  --json       one JSON object per line, nothing else\n"
     "  --runs N     counted runs, 1 to 1000 (default 5; with --quick 3)\n"
     "  --quick      smaller sizes where the full ones take seconds\n"
     "  --warmups N  discarded runs before the counted ones, 0 to 1000 (default 1)\n"
     "  list         say what each bench measures, and why\n"
     "  machine      say what is known about this machine\n"
-    "  --help, --version\n";
+    "  --help, --version\n"
+    "\n"
+    "Rows that have a size, and what it counts:\n";
 
 static const struct bench *find(const char *name)
 {
@@ -89,6 +132,8 @@ static int parse_option(char **argv, int *i, struct bench_options *options)
         return parse_number(argv, i, 1, BENCH_RUNS_MAX, &options->runs);
     if (strcmp(option, "--warmups") == 0)
         return parse_number(argv, i, 0, BENCH_RUNS_MAX, &options->warmups);
+    if (strcmp(option, "--size") == 0)
+        return parse_number(argv, i, 1, UINT_MAX, &options->size);
     if (strcmp(option, "--json") == 0)
         options->json = true;
     else if (strcmp(option, "--quick") == 0)
@@ -96,6 +141,19 @@ static int parse_option(char **argv, int *i, struct bench_options *options)
     else
         return wrong("unknown option ", option);
     return 0;
+}
+
+/* Whether the bench can be of the asked size. 0 or USAGE. */
+static int check_size(const struct bench *bench, unsigned asked)
+{
+    const struct bench_size *size = &bench->size;
+    if (!size->what)
+        return wrong("there is no --size in ", bench->name);
+    if (asked >= size->low && asked <= size->high)
+        return 0;
+    bench_error("%s: --size is a number of %s from %zu to %zu, not %u", bench->name, size->what,
+                size->low, size->high, asked);
+    return USAGE;
 }
 
 /* Reads options and names in any order; the names are left in argv[0 .. *names). 0 or USAGE. */
@@ -118,14 +176,29 @@ static int parse(char **argv, struct bench_options *options, int *names)
     if (options->runs == 0)
         options->runs = options->quick ? 3 : 5;
     *names = count;
+    for (int i = 0; options->size && i < count; i++)
+        if (check_size(find(argv[i]), options->size) != 0)
+            return USAGE;
     return 0;
 }
 
 static int list(void)
 {
     for (size_t i = 0; i < BENCHES; i++)
-        printf("%-8s %s\n", benches[i]->name, benches[i]->why);
+        printf("%-12s %s\n", benches[i]->name, benches[i]->why);
     return 0;
+}
+
+static int print_help(void)
+{
+    fputs(help, stdout);
+    for (size_t i = 0; i < BENCHES; i++) {
+        const struct bench_size *size = &benches[i]->size;
+        if (size->what)
+            printf("  %-16s  %s, %zu to %zu\n", benches[i]->name, size->what, size->low,
+                   size->high);
+    }
+    return ferror(stdout);
 }
 
 static bool is_word(const char *text)
@@ -143,7 +216,7 @@ static int run_word(const char *word)
     if (strcmp(word, "list") == 0)
         return list();
     if (strcmp(word, "--help") == 0)
-        return fputs(help, stdout) < 0;
+        return print_help();
     if (strcmp(word, "--version") == 0)
         return printf("sley-bench %s\n", sley_version()) < 0;
     report_machine();
@@ -153,6 +226,8 @@ static int run_word(const char *word)
 int main(int argc, char **argv)
 {
     struct bench_options options = {.warmups = 1};
+    if (argc > 1 && strcmp(argv[1], "cpu-io") == 0)
+        return cpu_io_command(argc - 1, argv + 1);
     if (argc > 1 && is_word(argv[1]))
         return argc == 2 ? run_word(argv[1]) : wrong(argv[1], " stands alone");
     int names, worst = 0, status = parse(argv, &options, &names);

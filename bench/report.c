@@ -5,7 +5,8 @@
  * without its machine says nothing; median beside minimum and maximum; and how many CPUs other
  * processes used meanwhile, because on a busy machine that explains the difference between them.
  * The JSON is for programs: one object per line with exactly the same eight keys in every line, so
- * that lines of many runs can be put into one file and compared; nothing else is on stdout then.
+ * that lines of many runs can be put into one file and compared, and a ninth, the size, where one
+ * was asked for; nothing else is on stdout then.
  *
  * Digits: three to four that mean something. More would claim what no run on a shared machine
  * can hold.
@@ -48,7 +49,7 @@ void report_machine(void)
 
 void report_header(void)
 {
-    printf("%-8s %7s  %-18s %-8s %10s %10s %10s %5s %7s\n", "bench", "workers", "metric", "unit",
+    printf("%-12s %7s  %-20s %-8s %10s %10s %10s %5s %7s\n", "bench", "workers", "metric", "unit",
            "median", "min", "max", "runs", "others");
 }
 
@@ -60,7 +61,9 @@ static void print_value(double value)
 
 void report_line(const struct report_row *row)
 {
-    printf("%-8s %7u  %-18s %-8s", row->bench, row->workers, row->metric, row->unit);
+    char name[48];
+    snprintf(name, sizeof name, row->size ? "%s/%zu" : "%s", row->bench, row->size);
+    printf("%-12s %7u  %-20s %-8s", name, row->workers, row->metric, row->unit);
     print_value(row->median);
     print_value(row->min);
     print_value(row->max);
@@ -75,8 +78,11 @@ void report_line(const struct report_row *row)
 void report_json(const struct report_row *row)
 {
     printf("{\"bench\":\"%s\",\"workers\":%u,\"metric\":\"%s\",\"unit\":\"%s\","
-           "\"median\":%.9g,\"min\":%.9g,\"max\":%.9g,\"runs\":%u}\n",
+           "\"median\":%.9g,\"min\":%.9g,\"max\":%.9g,\"runs\":%u",
            row->bench, row->workers, row->metric, row->unit, row->median, row->min, row->max,
            row->runs);
+    if (row->size)
+        printf(",\"size\":%zu", row->size);
+    printf("}\n");
     fflush(stdout);
 }

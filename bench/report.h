@@ -10,6 +10,7 @@
 struct report_row {
     const char *bench;
     unsigned workers;
+    size_t size; /* that was asked for; 0: none */
     const char *metric;
     const char *unit;
     double median, min, max;

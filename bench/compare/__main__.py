@@ -8,27 +8,34 @@ Everything on the command line is checked before a peer is built or anything is 
 that cannot be had is named and the rest goes on; so it is with one that fails, but then the exit
 status is 1.
 
+A peer with a row for which rows.py has no check is a mistake in here, and the end: each run of that row
+would be thrown away as wrong, after minutes.
+
 Exit status: 0 all is well, 1 something failed, 2 the command line is wrong, 130 interrupted (what
 was complete is written).
 """
 import argparse
-import json
 import os
-import signal
 import sys
 import time
 
+import frame
+import gallery
+import kept
 import machine
+import mix
 import parse
 import plots
 import programs
 import report
 import rows
+import scaling
 import session
+import story
 import table
+from frame import FAILED, INTERRUPTED, USAGE
 from progress import Durations, Progress
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
 USAGE_LINE = "./run bench [NAME...] [--quick] [--peers A,B] [--timeout SECONDS]"
 
 
@@ -43,7 +50,10 @@ def parse_arguments(arguments):
                     "and in its peers, round by round, and writes a table, "
                     "build/bench/results.json and build/bench/report.html. A ratio above 1: sley is ahead.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="rows to run (default: all); "
-                        "`sley-bench list` says what each measures")
+                        "`sley-bench list` says what each measures; by themselves: cpu-io, which "
+                        "design for which mix of computing and waiting; scaling, how every cost "
+                        "grows, and what more workers bring; gallery, which draws the pictures "
+                        "of docs/gallery from what the others have found")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, 3 rounds; ends within "
                         "10 minutes, a single row within 2")
     parser.add_argument("--peers", metavar="A,B", help="only these peers; `none`: sley alone")
@@ -64,44 +74,6 @@ def seconds(text):
     return value
 
 
-def choose(parser, asked, there, what):
-    """The asked names, in their order, each once; all when none is asked for."""
-    for name in asked:
-        if name not in there:
-            parser.error(f"there is no {what} '{name}'; there are: {', '.join(there) or 'none'}")
-    return list(dict.fromkeys(asked)) or list(there)
-
-
-def choose_peers(parser, text, there):
-    if text is None:
-        return there
-    if text == "none":
-        return []
-    asked = [name for name in text.split(",") if name]
-    if not asked:
-        parser.error("--peers takes names with commas between them, or none")
-    return choose(parser, asked, there, "peer")
-
-
-def open_peers(names, arguments, show, failures, notes):
-    """Those that can be had; the others are named in the lists."""
-    found = []
-    for name in names:
-        try:
-            show.now(f"looking for {name}")
-            found.append(programs.open_peer(name, os.path.join(arguments.peers_in, name),
-                                            os.path.join(arguments.out, "peers"),
-                                            arguments.install, show.line))
-        except programs.Missing as error:
-            notes.append(f"{name}: skipped: {error}")
-            show.line(notes[-1])
-        except (programs.Broken, OSError) as error:
-            failures.append(f"{name}: {error}")
-            show.line(failures[-1])
-    show.clear()
-    return found
-
-
 def worker_counts():
     """1 and one per core."""
     return sorted({1, machine.usable_cpus()})
@@ -117,94 +89,93 @@ def make_options(arguments, benches, started):
     return options
 
 
-def write_json(path, results):
-    """Whole or not at all."""
-    text = json.dumps([result.entry() for result in results], indent=1, allow_nan=False)
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        file.write(text + "\n")
-    os.replace(path + ".new", path)
+def unchecked(peers):
+    """A line for each row that peers offer and rows.py cannot judge."""
+    for name in rows.unchecked(name for peer in peers for name in peer.offers):
+        who = " and ".join(peer.name for peer in peers if name in peer.offers)
+        yield f"rows.py has no check for the row {name}, which is in the list of {who}"
 
 
-def interrupt(_signal, _frame):
-    raise KeyboardInterrupt
-
-
-def ignore_interrupts():
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def print_header(facts, all_programs):
-    for name, value in facts:
-        print(f"# {name:<19}{value}")
-    for program in all_programs:
-        print(f"# {program.name:<19}{program.version}")
-    print(table.header(), flush=True)
-
-
-def print_end(run, failures, notes, out):
-    for note in table.gather(notes):
-        print(f"note: {note}")
-    for failure in failures:
-        print(f"failed: {failure}")
-    ahead, compared = table.standing(run.results)
-    if compared:
-        print(f"sley is ahead in {ahead} of {compared} comparisons")
-    if table.busiest(run.results) > table.BUSY:
-        print(f"others used up to {table.busiest(run.results):.2f} CPUs meanwhile: do not trust "
-              "these figures; repeat on a quiet machine")
-    print(f"written: {os.path.join(out, 'results.json')}, {os.path.join(out, 'report.html')}")
-
-
-def measure(run, out):
-    """Everything, or up to an interruption. True if it was not interrupted."""
-    def done(results):
-        print(table.block(results), flush=True)
-        write_json(os.path.join(out, "results.json"), run.results)
-
+def sweep_mixes(sley, names, arguments, show, started):
+    """`./run bench cpu-io`. The exit status."""
+    failures, notes = [], []
+    os.makedirs(arguments.out, exist_ok=True)
+    frame.heed_interrupts()
     try:
-        run.run(done)
-        whole = True
+        peers = frame.open_peers([name for name in names if name in mix.sweep.PEER_DESIGNS], arguments,
+                           show, failures, notes)
+        whole = mix.run(sley.path, peers, arguments.out, arguments.quick, plots.Plotter(notes), show,
+                        failures + notes, time.monotonic() - started)
     except KeyboardInterrupt:
         whole = False
-    ignore_interrupts()
-    run.show.clear()
-    return whole
+    for line in notes:
+        print(f"note: {line}")
+    for line in failures:
+        print(f"failed: {line}")
+    return INTERRUPTED if not whole else FAILED if failures else 0
+
+
+def measure_scaling(sley, arguments, show):
+    """`./run bench scaling`. The exit status."""
+    failures, notes = [], []
+    os.makedirs(arguments.out, exist_ok=True)
+    frame.heed_interrupts()
+    durations = Durations(os.path.join(arguments.out, "durations.json"), arguments.quick)
+    whole = scaling.run(sley, arguments.out, arguments.quick, plots.Plotter(notes), durations, show,
+                        failures)
+    for line in notes:
+        print(f"note: {line}")
+    for line in failures:
+        print(f"failed: {line}")
+    return INTERRUPTED if not whole else FAILED if failures else 0
 
 
 def main(argv):
     started = time.monotonic()
     parser, arguments = parse_arguments(argv)
-    names = choose_peers(parser, arguments.peers, programs.find_peers(arguments.peers_in))
+    names = frame.choose_peers(parser, arguments.peers, programs.find_peers(arguments.peers_in))
     show, failures, notes = Progress(), [], []
+    if arguments.names == ["gallery"]:
+        return gallery.command(arguments.out, arguments.quick)
     try:
         sley = programs.open_sley(arguments.sley_bench)
     except (programs.Broken, parse.BadOutput) as error:
         print(f"bench: {error}", file=sys.stderr)
         return FAILED
-    benches = choose(parser, arguments.names, list(sley.offers), "row")
+    if arguments.names == ["cpu-io"]:
+        return sweep_mixes(sley, names, arguments, show, started)
+    if arguments.names == ["scaling"]:
+        return measure_scaling(sley, arguments, show)
+    benches = frame.choose(parser, arguments.names, list(sley.offers), "row")
     os.makedirs(arguments.out, exist_ok=True)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    frame.heed_interrupts()
     facts = machine.describe()
     try:
-        peers = open_peers(names, arguments, show, failures, notes)
+        peers = frame.open_peers(names, arguments, show, failures, notes)
     except KeyboardInterrupt:
         return INTERRUPTED
+    mistakes = list(unchecked(peers))
+    for line in mistakes:
+        print(f"bench: {line}", file=sys.stderr)
+    if mistakes:
+        return FAILED
     durations = Durations(os.path.join(arguments.out, "durations.json"), arguments.quick)
     run = session.Session([sley] + peers, benches, worker_counts(),
                           make_options(arguments, benches, started), durations, show)
-    print_header(facts, run.programs)
-    whole = measure(run, arguments.out)
+    frame.print_header(facts, run.programs)
+    whole = frame.measure(run, arguments.out)
     failures += run.failures
     notes += run.notes
     if not whole:
         notes.append("interrupted: the rows that are missing were not complete")
     durations.save()
-    write_json(os.path.join(arguments.out, "results.json"), run.results)
+    frame.write_json(os.path.join(arguments.out, "results.json"), run.results)
+    kept.write_taken(arguments.out, facts, arguments.quick, table.busiest(run.results))
     page = report.Page(facts, run, failures, notes, arguments.quick)
-    report.write(os.path.join(arguments.out, "report.html"), page, plots.Plotter(notes))
-    print_end(run, failures, notes, arguments.out)
+    plotter = plots.Plotter(notes)
+    report.write(os.path.join(arguments.out, "report.html"), page, plotter,
+                 *story.tell(arguments.out, plotter))
+    frame.print_end(run, failures, notes, arguments.out)
     return INTERRUPTED if not whole else FAILED if failures else 0
 
 

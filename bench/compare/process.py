@@ -134,14 +134,20 @@ def run(command, timeout, **options):
     what the program does; a KeyboardInterrupt passes through once the program is gone."""
     busy, own, begin = machine_busy(), time.process_time(), time.monotonic()
     result = Run()
+    # An interruption between the start and the try would leave the program to itself.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     try:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, start_new_session=True, **options)
+                                 stderr=subprocess.PIPE, start_new_session=True,
+                                 preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK,
+                                                                           mask), **options)
     except OSError as error:
         result.problem = f"cannot be started: {error.strerror}"
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return result
     collector = Collector(child)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         wrong = collector.collect(begin + timeout)
     finally:
         end_group(child)

@@ -60,7 +60,9 @@ run.</p>
 
 
 class Page:
-    """What the page is about."""
+    """What the page is about. extra: sections of its own, before those who took part."""
+
+    title, how, extra = "sley beside its peers", HOW, ""
 
     def __init__(self, facts, run, failures, notes, quick):
         self.facts, self.results, self.programs = facts, run.results, run.programs
@@ -159,6 +161,25 @@ def glance(results):
             "peer's. Green: sley is ahead. \u2013: not measured.</p>" + wide(head, body, "glance"))
 
 
+def behind(results):
+    """Where a peer is ahead, the widest lead first: what has to be mended, or explained."""
+    lost = sorted((r for r in results if r.peer != "sley" and r.ratio is not None and r.ratio < 1),
+                  key=lambda r: r.ratio)
+    if not lost:
+        return ""
+    head = [cell("th", name, "l" if name in ("row", "figure", "peer") else "")
+            for name in ("row", "figure", "workers", "peer", "peer's", "sley's", "ratio")]
+    body = ""
+    for r in lost:
+        ours = next(o for o in results if o.peer == "sley" and
+                    (o.bench, o.metric.name, o.workers) == (r.bench, r.metric.name, r.workers))
+        body += row([cell("td", text(r.bench), "l"), cell("td", text(r.metric.name), "l"),
+                     cell("td", r.workers), cell("td", text(r.peer), "l"), cell("td", own_figure(r)),
+                     cell("td", own_figure(ours)), cell("td", table.times(r.ratio), "", tint(r.ratio))])
+    return ("<h2>Where another is ahead</h2><p>Each either has its reason in docs/performance.md, or is "
+            "a defect.</p>" + wide(head, body))
+
+
 def own_figure(result):
     median = table.figure(stats.summarise(result.values)[0])
     return f"{median} <small>{text(result.metric.unit)}</small>"
@@ -206,10 +227,11 @@ def section(page, bench, plotter):
 
 
 def key_line(results):
-    counts = sorted(unique(r.workers for r in results))
+    counts = sorted(unique(r.workers for r in results)) or [1]
+    first = f"{counts[0]} worker{'' if counts[0] == 1 else 's'}"
     second = "" if len(counts) < 2 else f", \u25cb with {counts[-1]}"
     return ('<p class="key">In the plots: <b>sley</b>, <i>peers</i>; '
-            f"\u25cf with 1 worker{second}; "
+            f"\u25cf with {first}{second}; "
             "whiskers from the fastest to the slowest run; \u00d7 is the ratio.</p>")
 
 
@@ -236,23 +258,24 @@ def facts_list(page):
     return f"<h2>The machine</h2><dl>{items}</dl>"
 
 
-def render(page, plotter):
+def render(page, plotter, links="", sections_of_others=""):
     benches = unique(r.bench for r in page.results)
     sections = "".join(section(page, bench, plotter) for bench in benches)
     taken = dict(page.facts).get("taken", "")
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width,initial-scale=1">'
-            f"<title>sley beside its peers</title><style>{STYLE}</style></head><body>\n"
-            f'<h1>sley beside its peers</h1><p class="soft">{text(taken)} \u00b7 '
+            f"<title>{text(page.title)}</title><style>{STYLE}</style></head><body>\n"
+            f'<h1>{text(page.title)}</h1><p class="soft">{text(taken)} \u00b7 '
             f"{text(dict(page.facts).get('processor', ''))}</p>\n"
-            + warnings(page) + lead(page.results) + glance(page.results) + key_line(page.results)
-            + sections + partakers(page) + lists(page) + "<h2>How it is measured</h2>" + HOW
-            + facts_list(page) + "</body></html>\n")
+            + links + warnings(page) + lead(page.results) + glance(page.results) + behind(page.results)
+            + key_line(page.results) + sections + page.extra + sections_of_others + partakers(page)
+            + lists(page) + "<h2>How it is measured</h2>" + page.how + facts_list(page)
+            + "</body></html>\n")
 
 
-def write(path, page, plotter):
-    """Whole or not at all."""
-    content = render(page, plotter)
+def write(path, page, plotter, *told):
+    """Whole or not at all. told: what story.py has to say."""
+    content = render(page, plotter, *told)
     with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(content)
     os.replace(path + ".new", path)

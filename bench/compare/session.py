@@ -38,6 +38,7 @@ class Options:
     rounds: int = 5
     timeout: float = 300.0
     limit: float = None  # seconds from now for everything, or None
+    row_limit: float = ROW_LIMIT
 
 
 @dataclass
@@ -87,8 +88,8 @@ class Tally:
 
 class Session:
     def __init__(self, programs, benches, workers, options, durations, show,
-                 execute=process.run, prepare=warm.warm, clock=time.monotonic):
-        self.programs, self.options = programs, options
+                 execute=process.run, prepare=warm.warm, clock=time.monotonic, row_of=row_of):
+        self.programs, self.options, self.row_of = programs, options, row_of
         self.durations, self.show = durations, show
         self.execute, self.prepare, self.clock = execute, prepare, clock
         self.blocks = [(bench, count) for bench in benches for count in workers
@@ -128,7 +129,7 @@ class Session:
         now = self.clock()
         if bench != self.row:
             later = len({name for name, _ in self.blocks} - {bench})
-            self.row, self.row_end = bench, min(now + ROW_LIMIT, self.end - later * ROW_RESERVE)
+            self.row, self.row_end = bench, min(now + self.options.row_limit, self.end - later * ROW_RESERVE)
         others = sum(1 for name, _ in self.blocks if name == bench) > 1
         return now + (self.row_end - now) * (FIRST_BLOCK if others else 1)
 
@@ -152,7 +153,7 @@ class Session:
 
     def measure(self, tally, bench, workers, end, counted):
         """One run of one program; what is wrong with it goes into the lists."""
-        row, quick, patience = row_of(bench), self.options.quick, self.patience(end, counted)
+        row, quick, patience = self.row_of(bench), self.options.quick, self.patience(end, counted)
         if patience <= 0:
             if not counted:
                 self.drop(tally, bench, workers, "left out, no time for it in --quick", False)
@@ -169,7 +170,7 @@ class Session:
 
     def accept(self, tally, bench, workers, run, counted):
         try:
-            values, metrics = tally.program.read(run.output, row_of(bench), bench, workers,
+            values, metrics = tally.program.read(run.output, self.row_of(bench), bench, workers,
                                                  self.options.quick)
         except parse.BadOutput as error:
             self.drop(tally, bench, workers, str(error))

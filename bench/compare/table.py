@@ -4,7 +4,7 @@ import stats
 HEAD = ("bench", "workers", "metric", "peer", "median", "min", "max", "unit", "ratio", "runs",
         "cpus", "others")
 LEFT = {"bench", "metric", "peer", "unit"}
-WIDTH = {"bench": 8, "workers": 7, "metric": 17, "peer": 12, "median": 9, "min": 9, "max": 9,
+WIDTH = {"bench": 9, "workers": 7, "metric": 17, "peer": 12, "median": 9, "min": 9, "max": 9,
          "unit": 8, "ratio": 7, "runs": 4, "cpus": 5, "others": 6}
 BUSY = 0.25  # CPUs that others use, from which on figures are not to be trusted
 

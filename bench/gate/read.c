@@ -13,13 +13,13 @@
 #include <unistd.h>
 
 #include "io.h"
-#include "tcp_impl.h"
+#include "stream_impl.h"
 
-const char gate_operation[] = "a sley_tcp_read() that finds what it asks for";
+const char gate_operation[] = "a sley_stream_read() that finds what it asks for";
 
 enum { SIZE = 64, READS = 1000 }; /* per write */
 
-static int pass(struct sley_tcp *tcp, int other)
+static int pass(struct sley_stream *tcp, int other)
 {
     static char bytes[READS * SIZE];
     int i;
@@ -27,7 +27,7 @@ static int pass(struct sley_tcp *tcp, int other)
     if (write(other, bytes, sizeof(bytes)) != sizeof(bytes))
         return 1;
     for (i = 0; i < READS; i++)
-        if (sley_tcp_read(tcp, bytes, SIZE) != SIZE)
+        if (sley_stream_read(tcp, bytes, SIZE) != SIZE)
             return 1;
     return 0;
 }
@@ -35,17 +35,17 @@ static int pass(struct sley_tcp *tcp, int other)
 int gate_work(size_t count)
 {
     struct sley__io *io;
-    struct sley_tcp *tcp;
+    struct sley_stream *tcp;
     int ends[2], status = 0;
 
     if (sley__io_get(&io) != 0 ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
         return 1;
-    if (sley__tcp_new(&io->reactor, ends[0], &tcp) != 0)
+    if (sley__stream_adopt(&io->reactor, ends[0], SLEY_STREAM_UNIX, &tcp) != 0)
         return 1;
     for (; count >= READS && status == 0; count -= READS)
         status = pass(tcp, ends[1]);
-    sley_tcp_free(tcp);
+    sley_stream_free(tcp);
     close(ends[1]);
     return status;
 }

@@ -1,32 +1,17 @@
 #!/usr/bin/env bash
 # check.sh [OUTDIR [PEER...]]: are the peers right? Builds those whose system is installed (default:
 # all, to build/peers/out) and runs every row that they offer once, with --quick, with one and with
-# two workers. What they print must be the agreed figures and the agreed check; how fast they are is
-# not looked at. Exit 1 when one is wrong; what is missing or declined is said and passed over.
+# two workers. What they print must be what `./run bench` would take, by its own table and its own
+# judgement (bench/compare/verdict.py), so that no second list of checks can be right where that one is
+# not; how fast they are is not looked at. Exit 1 when one is wrong; what is missing or declined is said
+# and passed over.
 set -euo pipefail
 
 peers=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+compare=$peers/../compare
 out=${1:-$peers/../../build/peers/out}
 shift || true
 failures=0
-
-# The figures of each row, and what check must come to with --quick ($workers known).
-declare -A figures=(
-    [switch]="ns_per_switch"
-    [spawn]="ns_per_task ns_per_task_flat"
-    [skynet]="ms"
-    [memory]="bytes_per_task ns_to_create ns_to_wake"
-    [timer]="cpu_s late_p99_us"
-    [wake]="us_p50 us_p99"
-)
-declare -A check=(
-    [switch]='2 * workers * 500000'
-    [spawn]='100 * 1000 + 100000'
-    [skynet]='499999500000'
-    [memory]='20000'
-    [timer]='20000'
-    [wake]='100'
-)
 
 wrong() # TEXT
 {
@@ -34,31 +19,18 @@ wrong() # TEXT
     failures=$((failures + 1))
 }
 
-# What the program printed, as "figure figure check=VALUE"; numbers must be finite and not negative.
-digest()
-{
-    awk '
-        NF != 2 || $2 !~ /^[0-9]+(\.[0-9]+)?(e[-+][0-9]+)?$/ { print "garbage:" $0; next }
-        $1 == "check" { check = "check=" $2; next }
-        { printf "%s ", $1 }
-        END { print check }'
-}
-
 run_row() # PEER ROW WORKERS
 {
-    local workers=$3 printed status=0 expected
-    printed=$(timeout 900 "$out/$1" "$2" --workers "$workers" --quick 2>"$errors") || status=$?
+    local printed status=0 problem
+    printed=$(timeout 900 "$out/$1" "$2" --workers "$3" --quick 2>"$errors") || status=$?
     if ((status == 3)) && [[ $(wc -l <"$errors") == 1 ]]; then
-        echo "  $2 with $workers: declined: $(cat "$errors")"
-        return
-    fi
-    expected="${figures[$2]-unknown} check=$((${check[$2]-0}))"
-    if ((status != 0)); then
-        wrong "$2 with $workers: exit status $status: $(tail -n 3 "$errors")"
-    elif [[ $(digest <<<"$printed") != "$expected" ]]; then
-        wrong "$2 with $workers: printed '$(tr '\n' ' ' <<<"$printed")', expected $expected"
+        echo "  $2 with $3: declined: $(cat "$errors")"
+    elif ((status != 0)); then
+        wrong "$2 with $3: exit status $status: $(tail -n 3 "$errors")"
+    elif ! problem=$(python3 -B "$compare/verdict.py" "$2" "$3" <<<"$printed" 2>&1); then
+        wrong "$2 with $3: $problem: '$(tr '\n' ' ' <<<"$printed")'"
     else
-        echo "  $2 with $workers: $(tr '\n' ' ' <<<"$printed")"
+        echo "  $2 with $3: $(tr '\n' ' ' <<<"$printed")"
     fi
 }
 
@@ -73,7 +45,7 @@ expect_status() # STATUS COMMAND...
 
 check_peer() # PEER
 {
-    local version row workers status=0
+    local version offered row workers status=0
     version=$("$peers/$1/build" "$out" 2>"$errors") || status=$?
     if ((status == 3)); then
         echo "$1: not here: $(cat "$errors")"
@@ -88,7 +60,8 @@ check_peer() # PEER
     expect_status 3 "$out/$1" no-such-row --workers 1
     expect_status 2 "$out/$1" switch
     expect_status 2 "$out/$1" switch --workers 1 --slow
-    for row in $("$out/$1" list); do
+    offered=$("$out/$1" list) && [[ -n $offered ]] || wrong "lists no rows"
+    for row in $offered; do
         for workers in 1 2; do
             run_row "$1" "$row" "$workers"
         done

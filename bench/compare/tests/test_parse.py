@@ -85,7 +85,8 @@ class Checks(unittest.TestCase):
     def test_expected_values(self):
         self.assertEqual(ROWS["switch"].check(2, False), 20_000_000)
         self.assertEqual(ROWS["switch"].check(1, True), 1_000_000)
-        self.assertEqual(ROWS["skynet"].check(1, True), sum(range(1_000_000)))
+        self.assertEqual(ROWS["skynet"].check(1, False), 499_999_500_000)
+        self.assertEqual(ROWS["skynet"].check(1, True), 4_999_950_000)
         self.assertEqual(ROWS["spawn"].check(1, False), 1000 * 1000 + 1_000_000)
 
 

@@ -1,6 +1,9 @@
 import os
+import signal
+import subprocess
 import time
 import unittest
+import unittest.mock
 
 import fakes  # noqa: F401
 import process
@@ -60,6 +63,26 @@ class Running(unittest.TestCase):
     def test_cpu_of_the_process_tree(self):
         run = self.run_shell("(i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done); :")
         self.assertGreater(run.own, 0)
+
+    def test_an_interruption_while_it_starts_ends_it(self):
+        def interrupt(_signal, _frame):
+            raise KeyboardInterrupt
+
+        started, popen = [], subprocess.Popen
+
+        def start(*arguments, **options):
+            started.append(popen(*arguments, **options))
+            os.kill(os.getpid(), signal.SIGTERM)
+            return started[0]
+
+        before = signal.signal(signal.SIGTERM, interrupt)
+        self.addCleanup(signal.signal, signal.SIGTERM, before)
+        with unittest.mock.patch("subprocess.Popen", start):
+            self.assertRaises(KeyboardInterrupt, self.run_shell, "sleep 9999")
+        self.assertEqual(started[0].returncode, -signal.SIGKILL)
+
+    def test_interruptions_reach_what_runs(self):
+        self.assertIn("SIGTERM", self.run_shell("kill -TERM $$; sleep 9999").problem)
 
     def test_not_there(self):
         self.assertIn("cannot be started", process.run(["/nonexistent/program"], 5).problem)

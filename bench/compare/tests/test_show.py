@@ -180,6 +180,18 @@ class Report(unittest.TestCase):
         self.assertIn("Do not trust", self.page([result("sley", 1, [1], others=0.9)])[0])
         self.assertNotIn("Do not trust", self.page([result("sley", 1, [1], others=0.01)])[0])
 
+    def test_who_is_ahead_of_us(self):
+        found = some_results()
+        self.assertEqual(report.behind(found), "")
+        found += [result("sley", 1, [10], bench="wake"), result("go", 1, [5], bench="wake"),
+                  result("a<b", 1, [1], bench="wake"), result("c", 1, [10], bench="wake")]
+        session.set_ratios(found[-4:])
+        rows = report.behind(found).split("<tbody>")[1].split("</tr>")
+        self.assertIn("a&lt;b", rows[0])  # the widest lead first
+        self.assertIn("0.10", rows[0])
+        self.assertIn("<td class=\"l\">go</td>", rows[1])
+        self.assertEqual(len(rows), 3)
+
     def test_tint(self):
         self.assertIn("ahead", report.tint(2.0))
         self.assertIn("behind", report.tint(0.5))

@@ -139,6 +139,20 @@ class Whole(unittest.TestCase):
         self.assertNotIn("declines", out + err)
         self.assertNotIn("\r", err)
 
+    def test_a_row_without_a_check_is_the_end_before_anything_is_measured(self):
+        self.peer("good", SWITCH["good"])
+        for name in "one", "two":
+            self.peer(name, "exit 3")
+            fakes.write_program(os.path.join(self.peers, name, "program"),
+                                "#!/bin/sh\n[ $1 = list ] && echo switch && echo mystery\n")
+        status, out, err = self.call()
+        self.assertEqual(status, 1)
+        self.assertIn("bench: rows.py has no check for the row mystery, which is in the list of one "
+                      "and two\n", err)
+        self.assertEqual(out, "")
+        self.assertFalse(os.path.exists(os.path.join(self.out, "results.json")))
+        self.assertEqual(self.call("switch", "--peers", "good")[0], 0)
+
     def test_a_hang_is_ended(self):
         self.peer("hangs", SWITCH["hangs"])
         status, out, _ = self.call("switch", "--timeout", "3")

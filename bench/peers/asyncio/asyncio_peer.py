@@ -17,13 +17,34 @@ skynet  The same in each node.
 memory  Each task awaits a future of its own, which the parent resolves.
 timer   asyncio.sleep(). The default loop has a heap of timers, uvloop has those of libuv, which
         counts in milliseconds and may be half of one early; so many are allowed here.
+channel asyncio.Queue. It has no unbuffered form; the ping-pong is on queues of one, which each item
+        leaves empty again, and of a size that is never full (0) it would do the same.
+mutex, semaphore
+        asyncio.Lock and asyncio.Semaphore, by `async with`.
+scope   asyncio.TaskGroup, by `async with`; a child that does nothing is a coroutine all the same.
+cancel  A TaskGroup of tasks that each have a TaskGroup, and in that a thousand tasks which wait for a
+        future of their own. Task.cancel() of the one at the top; the rest is what the groups do.
+generator
+        An asynchronous generator and `async for`: what can wait between two values. It does not in this
+        row, so no value passes through the loop.
+file    64 tasks, each file in one asyncio.to_thread(), with a temporary name and a rename; the pool
+        has the size that it comes with. (aiofiles makes such a call for each of the four steps.)
+stall   What computes is in threads, by asyncio.to_thread(), as its documentation has it; the threads
+        and the loop share the interpreter's lock, which is asked for every 5 ms.
+echo, idle_connections
+        See serve_asyncio.py.
 wake    A thread calls loop.call_soon_threadsafe(), the only way into a loop. It must get the
         interpreter's lock for that, and the loop must get it back.
+datagram
+        create_datagram_endpoint(), and a future that the protocol resolves. The sender is a process,
+        since a thread would need the interpreter's lock; the time of sending is in the datagram.
 """
 import asyncio
 import math
 import os
+import socket
 import sys
+import tempfile
 import threading
 import time
 
@@ -144,9 +165,9 @@ async def visit(first, size):
     return total
 
 
-async def run_skynet(_quick):
+async def run_skynet(quick):
     begin = now()
-    total = await visit(0, 1_000_000)
+    total = await visit(0, 100_000 if quick else 1_000_000)
     metric("ms", (now() - begin) / 1e6)
     check(total)
 
@@ -207,6 +228,11 @@ async def run_timer(quick):
     check(slept)
 
 
+def place_on_second():
+    usable = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {usable[1 % len(usable)]})  # of this thread only
+
+
 class Waker(threading.Thread):
     """Knows nothing of the loop but how to call into it."""
 
@@ -219,8 +245,7 @@ class Waker(threading.Thread):
         self.future = None
 
     def run(self):
-        usable = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {usable[1 % len(usable)]})  # of this thread only
+        place_on_second()
         for _ in range(self.samples):
             self.asleep.acquire()
             while (left := self.asleep_at + 1_000_000 - now()) > 0:
@@ -245,14 +270,273 @@ async def run_wake(quick):
     check(len(late))
 
 
+def send_datagrams(receiver, samples):
+    """The process that sends, each a millisecond after it was told that the receiver sleeps."""
+    place_on_second()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.connect(receiver)
+        sender.send(b"here")
+        for _ in range(samples):
+            sender.recv(100)
+            time.sleep(0.001)
+            sender.send(str(now()).encode())
+
+
+class Receiver(asyncio.DatagramProtocol):
+    def __init__(self):
+        self.came = asyncio.get_running_loop().create_future()
+
+    def datagram_received(self, data, addr):
+        self.came.set_result((data, addr))
+
+    async def receive(self):
+        came = await self.came
+        self.came = asyncio.get_running_loop().create_future()
+        return came
+
+
+async def run_datagram(quick):
+    samples, late = 100 if quick else 1000, []
+    transport, receiver = await asyncio.get_running_loop().create_datagram_endpoint(
+        Receiver, local_addr=("127.0.0.1", 0))
+    pid = os.fork()
+    if pid == 0:
+        try:
+            send_datagrams(transport.get_extra_info("sockname"), samples)
+        except OSError as error:
+            end(FAILED, f"the sender: {error}")
+        os._exit(0)  # not into the loop
+    _, sender = await receiver.receive()
+    for _ in range(samples):
+        transport.sendto(b"asleep", sender)
+        sent, _ = await receiver.receive()
+        late.append(now() - int(sent))
+    os.waitpid(pid, 0)
+    late.sort()
+    metric("us_p50", percentile(late, 50) / 1e3)
+    metric("us_p99", percentile(late, 99) / 1e3)
+    check(len(late))
+
+
+async def ping_pong(rounds):
+    there, back = asyncio.Queue(1), asyncio.Queue(1)
+
+    async def pong():
+        for _ in range(rounds):
+            await back.put(await there.get())
+
+    task, done = asyncio.create_task(pong()), 0
+    begin = now()
+    for i in range(rounds):
+        await there.put(i)
+        done += await back.get() == i
+    ns = (now() - begin) / rounds
+    await task
+    return ns, done
+
+
+async def buffered(items):
+    line = asyncio.Queue(128)
+
+    async def produce():
+        for i in range(items):
+            await line.put(i)
+
+    task, done = asyncio.create_task(produce()), 0
+    begin = now()
+    for i in range(items):
+        done += await line.get() == i
+    ns = (now() - begin) / items
+    await task
+    return ns, done
+
+
+async def run_channel(quick):
+    trip, trips = await ping_pong(100_000 if quick else 1_000_000)
+    item, items = await buffered(1_000_000 if quick else 10_000_000)
+    metric("ns_per_round_trip", trip)
+    metric("ns_per_item", item)
+    check(trips + items)
+
+
+async def run_scope(quick):
+    count, ran = 10_000 if quick else 100_000, 0
+
+    async def child():
+        nonlocal ran
+        ran += 1
+
+    begin = now()
+    for _ in range(count):
+        async with asyncio.TaskGroup() as scope:
+            for _ in range(10):
+                scope.create_task(child())
+    metric("ns_per_child", (now() - begin) / (10 * count))
+    check(ran)
+
+
+async def run_cancel(quick):
+    family, count = 1000, 20_000 if quick else 100_000
+    loop, parked, told = asyncio.get_running_loop(), 0, 0
+    ready = loop.create_future()
+
+    async def wait():
+        nonlocal parked, told
+        parked += 1
+        if parked == count:
+            ready.set_result(None)
+        try:
+            await loop.create_future()
+        except asyncio.CancelledError:
+            told += 1
+            raise
+
+    async def parent():
+        async with asyncio.TaskGroup() as children:
+            for _ in range(family):
+                children.create_task(wait())
+
+    async def root():
+        async with asyncio.TaskGroup() as parents:
+            for _ in range(count // family):
+                parents.create_task(parent())
+
+    tree = asyncio.create_task(root())
+    await ready
+    begin = now()
+    tree.cancel()
+    try:
+        await tree
+    except asyncio.CancelledError:
+        pass
+    metric("ms", (now() - begin) / 1e6 * (100_000 / count))
+    check(told)
+
+
+async def count_up(count):
+    for number in range(1, count + 1):
+        yield number
+
+
+async def run_generator(quick):
+    count, total = 500_000 if quick else 5_000_000, 0
+    begin = now()
+    async for number in count_up(count):
+        total += number
+    metric("ns_per_item", (now() - begin) / count)
+    if total != count * (count + 1) // 2:
+        end(FAILED, f"the values come to {total}")
+    check(count)
+
+
+async def run_eight(count, task):
+    """Eight tasks of so many operations each; what they result in is added up."""
+    begin = now()
+    tasks = [asyncio.create_task(task(count)) for _ in range(8)]
+    done = sum([await one for one in tasks])
+    metric("ns_per_op", (now() - begin) / (8 * count))
+    check(done)
+
+
+async def run_mutex(quick):
+    mutex = asyncio.Lock()
+
+    async def count(times):
+        done = 0
+        for _ in range(times):
+            async with mutex:
+                done += 1
+        return done
+
+    await run_eight(100_000 if quick else 1_000_000, count)
+
+
+async def run_semaphore(quick):
+    semaphore = asyncio.Semaphore(4)
+
+    async def use(times):
+        done, sleep = 0, asyncio.sleep
+        for _ in range(times):
+            async with semaphore:
+                await sleep(0)
+                done += 1
+        return done
+
+    await run_eight(20_000 if quick else 100_000, use)
+
+
+def save(directory, name):
+    temporary = f"{directory}/.{name}.part"
+    with open(temporary, "xb", buffering=0) as file:
+        file.write(bytes(1000))
+    os.rename(temporary, f"{directory}/{name}")
+
+
+async def run_file(quick):
+    count = 1000 if quick else 10_000
+    where = os.environ.get("SLEY_BENCH_DIRECTORY") or "/dev/shm"
+    numbers = iter(range(count))
+
+    async def save_some(directory):
+        for number in numbers:
+            await asyncio.to_thread(save, directory, number)
+
+    with tempfile.TemporaryDirectory(dir=where if os.access(where, os.W_OK) else None) as directory:
+        begin = now()
+        tasks = [asyncio.create_task(save_some(directory)) for _ in range(64)]
+        for task in tasks:
+            await task
+        metric("us_per_file", (now() - begin) / count / 1000)
+        check(sum(entry.stat().st_size == 1000 and entry.name[0] != "." for entry in os.scandir(directory)))
+
+
+async def run_stall(quick):
+    seconds, hogs, ended, late = 0.1 if quick else 1.0, 2, 0, []
+
+    def compute():
+        until = time.thread_time() + seconds
+        while time.thread_time() < until:
+            sum(range(1000))
+        return 1
+
+    async def sleep_again_and_again():
+        while ended < hogs:
+            deadline = now() + 1_000_000
+            await asyncio.sleep(0.001)
+            late.append(max(0, now() - deadline))
+
+    async def compute_aside():
+        nonlocal ended
+        count = await asyncio.to_thread(compute)
+        ended += count  # not in one: it would add to what it was before
+
+    await asyncio.gather(sleep_again_and_again(), *[compute_aside() for _ in range(hogs)])
+    late.sort()
+    for name, percent in ("p50", 50), ("p99", 99), ("max", 100):
+        metric(f"late_{name}_us", percentile(late, percent) / 1e3)
+    check(ended)
+
+
 ROWS = {
     "switch": run_switch,
     "spawn": run_spawn,
     "skynet": run_skynet,
     "memory": run_memory,
     "timer": run_timer,
+    "stall": run_stall,
     "wake": run_wake,
+    "datagram": run_datagram,
+    "channel": run_channel,
+    "mutex": run_mutex,
+    "semaphore": run_semaphore,
+    "scope": run_scope,
+    "cancel": run_cancel,
+    "generator": run_generator,
+    "file": run_file,
 }
+
+
+SERVERS = ("echo", "idle_connections")
 
 
 def parse(words):
@@ -273,16 +557,24 @@ def parse(words):
 
 def main():
     if sys.argv[1:] == ["list"]:
-        print("\n".join(ROWS))
+        print("\n".join([*ROWS, *SERVERS]))
         return
+    if sys.argv[1:2] == ["cpu-io"]:
+        sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # which -I leaves out
+        import cpu_io_asyncio
+        sys.exit(cpu_io_asyncio.main(sys.argv[2:]))
     row, workers, quick = parse(sys.argv[1:])
-    if row not in ROWS:
+    if row not in ROWS and row not in SERVERS:
         end(DECLINED, f"{row}: no such row here")
     if workers > 1:
         end(DECLINED, f"{row}: a loop has one thread")
     if row == "spawn":
         run_spawn(quick)
         return
+    if row in SERVERS:
+        sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+        import serve_asyncio
+        sys.exit(serve_asyncio.main(row, quick, new_event_loop, NAME == "uvloop"))
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(ROWS[row](quick))
 

@@ -31,6 +31,17 @@
  * memory  All wait on one condition variable, which wakes them one by one in their order.
  * timer   this_fiber::sleep_until(): a red-black tree per thread.
  * wake    A foreign thread notifies a condition variable.
+ * channel unbuffered_channel, and buffered_channel, whose capacity counts one slot that stays empty
+ *         and must be a power of two: 128 keeps 127.
+ * across  Two threads, each with a round_robin of its own and one fiber, for whose wake-ups a
+ *         thread without ready fibers waits in a condition variable.
+ * mutex   fibers::mutex.
+ * scope   Ten fibers that are launched and joined: the library has no name for it. Stacks as in
+ *         `spawn`.
+ *
+ * Not offered: select, semaphore. There are none in the library. Nor is there a cancel: a fiber
+ * that waits can be stopped only by what it waits for. For generator, see the peer
+ * boost-coroutine2.
  *
  * The library's spinlocks do not yield: on a machine that is busy with other things, a thread that
  * loses its processor with a lock in its hands leaves the next one spinning for a time slice. The
@@ -158,6 +169,36 @@ void run_spawn(const peer_setup *setup)
     peer_run_spawn(setup, spawn);
 }
 
+template <class Stacks> double open_scopes(Stacks stacks, std::size_t scopes, std::int64_t *ran)
+{
+    std::atomic<std::int64_t> counted{0};
+    std::int64_t begin = peer_now();
+    for (std::size_t i = 0; i < scopes; i++) {
+        fibers::fiber children[PEER_SCOPE_CHILDREN];
+        for (fibers::fiber &child : children)
+            child = launch(fibers::launch::post, stacks, [&counted] { ++counted; });
+        for (fibers::fiber &child : children)
+            child.join();
+    }
+    *ran = counted;
+    return static_cast<double>(peer_now() - begin) /
+           static_cast<double>(scopes * PEER_SCOPE_CHILDREN);
+}
+
+void run_scope(const peer_setup *setup)
+{
+    double ns = 0;
+    std::int64_t ran = 0;
+    on_fibers(setup->workers, idle::spins, [&] {
+        if (setup->workers == 1)
+            ns = open_scopes(fibers::pooled_fixedsize_stack(stack_size), setup->scopes, &ran);
+        else
+            ns = open_scopes(fibers::fixedsize_stack(stack_size), setup->scopes, &ran);
+    });
+    peer_metric("ns_per_child", ns);
+    peer_check(ran);
+}
+
 struct tree {
     fibers::launch policy;
     fibers::fixedsize_stack stacks;
@@ -186,7 +227,8 @@ void run_skynet(const peer_setup *setup)
     tree tree{setup->workers == 1 ? fibers::launch::dispatch : fibers::launch::post,
               fibers::fixedsize_stack(stack_size)};
     on_fibers(setup->workers, idle::spins, [&] {
-        std::int64_t begin = peer_now(), sum = visit(tree, 0, PEER_SKYNET_LEAVES);
+        std::int64_t begin = peer_now();
+        std::int64_t sum = visit(tree, 0, static_cast<std::int64_t>(setup->leaves));
         peer_metric("ms", static_cast<double>(peer_now() - begin) / 1e6);
         peer_check(sum);
     });
@@ -297,9 +339,121 @@ void run_wake(const peer_setup *setup)
     });
 }
 
+template <class Channel>
+double ask(Channel &there, Channel &back, std::size_t rounds, std::int64_t *done)
+{
+    std::int64_t begin = peer_now();
+    for (std::uint64_t i = 0; i < rounds; i++) {
+        there.push(i);
+        *done += back.value_pop() == i;
+    }
+    return static_cast<double>(peer_now() - begin) / static_cast<double>(rounds);
+}
+
+template <class Channel> void answer(Channel &there, Channel &back, std::size_t rounds)
+{
+    for (std::size_t i = 0; i < rounds; i++)
+        back.push(there.value_pop());
+}
+
+template <class Channel> void produce(Channel &line, std::size_t items)
+{
+    for (std::uint64_t i = 0; i < items; i++)
+        line.push(i);
+}
+
+template <class Channel> double consume(Channel &line, std::size_t items, std::int64_t *done)
+{
+    std::int64_t begin = peer_now();
+    for (std::uint64_t i = 0; i < items; i++)
+        *done += line.value_pop() == i;
+    return static_cast<double>(peer_now() - begin) / static_cast<double>(items);
+}
+
+using unbuffered = fibers::unbuffered_channel<std::uint64_t>;
+using buffered = fibers::buffered_channel<std::uint64_t>;
+
+/* `both(first, second)` runs the two at the same time and returns when both are done. */
+template <class Both> void report_channel(std::size_t rounds, std::size_t items, Both &&both)
+{
+    unbuffered there, back;
+    buffered line(PEER_BUFFER);
+    double trip = 0, item = 0;
+    std::int64_t done = 0;
+    both([&] { answer(there, back, rounds); }, [&] { trip = ask(there, back, rounds, &done); });
+    both([&] { produce(line, items); }, [&] { item = consume(line, items, &done); });
+    peer_metric("ns_per_round_trip", trip);
+    peer_metric("ns_per_item", item);
+    peer_check(done);
+}
+
+void run_channel(const peer_setup *setup)
+{
+    on_fibers(setup->workers, idle::spins, [&] {
+        fibers::fixedsize_stack stacks(stack_size);
+        report_channel(setup->rounds, setup->items, [&](auto first, auto second) {
+            fibers::fiber one = launch(fibers::launch::post, stacks, first);
+            fibers::fiber two = launch(fibers::launch::post, stacks, second);
+            one.join();
+            two.join();
+        });
+    });
+}
+
+void run_across(const peer_setup *setup)
+{
+    report_channel(setup->across_rounds, setup->across_items, [](auto first, auto second) {
+        std::thread one([&] {
+            peer_pin(peer_cpu_number(0));
+            fibers::fiber(first).join();
+        });
+        std::thread two([&] {
+            peer_pin(peer_cpu_number(1));
+            fibers::fiber(second).join();
+        });
+        one.join();
+        two.join();
+    });
+}
+
+void run_mutex(const peer_setup *setup)
+{
+    fibers::mutex mutex;
+    std::int64_t counted = 0;
+    on_fibers(setup->workers, idle::spins, [&] {
+        fibers::fixedsize_stack stacks(stack_size);
+        std::vector<fibers::fiber> tasks;
+        std::int64_t begin = peer_now();
+        for (int i = 0; i < PEER_TASKS; i++)
+            tasks.push_back(launch(fibers::launch::post, stacks, [&] {
+                for (std::size_t k = 0; k < setup->locks; k++) {
+                    mutex.lock();
+                    counted++;
+                    mutex.unlock();
+                }
+            }));
+        for (fibers::fiber &task : tasks)
+            task.join();
+        peer_metric("ns_per_op", static_cast<double>(peer_now() - begin) /
+                                     static_cast<double>(PEER_TASKS * setup->locks));
+    });
+    peer_check(counted);
+}
+
 const peer_row rows[] = {
-    {"switch", run_switch, nullptr}, {"spawn", run_spawn, nullptr}, {"skynet", run_skynet, nullptr},
-    {"memory", run_memory, nullptr}, {"timer", run_timer, nullptr}, {"wake", run_wake, nullptr},
+    {"switch", run_switch, nullptr},
+    {"spawn", run_spawn, nullptr},
+    {"skynet", run_skynet, nullptr},
+    {"memory", run_memory, nullptr},
+    {"timer", run_timer, nullptr},
+    {"wake", run_wake, nullptr},
+    {"channel", run_channel, nullptr},
+    {"across", run_across, nullptr},
+    {"mutex", run_mutex, nullptr},
+    {"scope", run_scope, nullptr},
+    {"cancel", nullptr, "the library has no cancel"},
+    {"select", nullptr, "the library has no select"},
+    {"semaphore", nullptr, "the library has no semaphore"},
     {nullptr, nullptr, nullptr},
 };
 

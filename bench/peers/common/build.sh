@@ -1,28 +1,8 @@
 # shellcheck shell=bash
 # build.sh: what the build scripts of the peers have in common. Sourced, not run.
-#
-# Each is called as `build OUTDIR`, leaves the program as OUTDIR/<peer>, prints the version of what
-# is measured as the only line on stdout, and exits with 3 and a line on stderr when something is
-# missing.
-set -euo pipefail
-
-here=$(cd "$(dirname "$0")" && pwd)
+source "$(dirname "${BASH_SOURCE[0]}")/../../build.sh"
 peers=$(dirname "$here")
-peer=$(basename "$here")
-: "${1:?usage: build OUTDIR}"
-mkdir -p "$1"
-out=$(cd "$1" && pwd)
-
-missing() # TEXT
-{
-    echo "$peer: $*" >&2
-    exit 3
-}
-
-need_command() # COMMAND
-{
-    command -v "$1" >/dev/null || missing "there is no $1"
-}
+peer=$name
 
 need_header() # COMPILER HEADER
 {
@@ -34,16 +14,24 @@ need_header() # COMPILER HEADER
 # OUTDIR gets nothing but the program.
 compile() # COMPILER SOURCE FLAG...
 {
-    local compiler=$1 source=$2 objects
+    local compiler=$1 source=$2 objects shared
     shift 2
     objects=$(mktemp -d)
     trap 'rm -rf "$objects"' RETURN
-    gcc -std=gnu17 -O2 -pthread -Wall -Wextra -I"$peers/.." -c -o "$objects/peer.o" \
-        "$peers/common/peer.c"
-    gcc -std=gnu17 -O2 -pthread -Wall -Wextra -I"$peers/.." -c -o "$objects/wake.o" \
-        "$peers/common/wake.c"
+    for shared in peer server wake; do
+        gcc -std=gnu17 -O2 -pthread -Wall -Wextra -I"$peers/.." -c -o "$objects/$shared.o" \
+            "$peers/common/$shared.c"
+    done
     "$compiler" -O3 -DNDEBUG -pthread -Wall -Wextra -I"$peers/.." -o "$out/$peer" "$here/$source" \
-        "$objects/peer.o" "$objects/wake.o" "$@"
+        "$objects"/{peer,server,wake}.o "$@"
+}
+
+# The program that keeps servers busy, beside the peer: for the rows in which it is one.
+compile_load()
+{
+    need_command gcc
+    gcc -std=gnu17 -O2 -Wall -Wextra -I"$peers/.." -o "$out/sley-bench-load" "$peers"/../load/*.c \
+        "$peers/../dns_rig.c"
 }
 
 gcc_version()

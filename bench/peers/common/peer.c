@@ -17,12 +17,14 @@
 #include "peers/common/peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -77,6 +79,18 @@ static int64_t read_clock(clockid_t clock)
     if (clock_gettime(clock, &now) != 0)
         peer_fail("no clock: %s", strerror(errno));
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void peer_fork_metrics(long n, int64_t plain_ns, int64_t ns)
+{
+    double calls = 0, forks = 1; /* fib(1) and fib(2): fib(n) forks fib(n + 1) - 1 times */
+    for (; n > 0; n--) {
+        double sum = calls + forks;
+        calls = forks;
+        forks = sum;
+    }
+    peer_metric("ns_per_fork", (double)ns / (forks - 1));
+    peer_metric("ratio_to_c", (double)ns / (double)plain_ns);
 }
 
 int64_t peer_now(void)
@@ -260,6 +274,40 @@ void peer_report_sleeps(const struct peer_setup *setup, int64_t *late, int64_t c
     peer_check((int64_t)count);
 }
 
+/* --- file ------------------------------------------------------------------------------------- */
+
+static char directory_path[200];
+
+int peer_open_directory(void)
+{
+    const char *where = getenv("SLEY_BENCH_DIRECTORY");
+    if (!where || !*where)
+        where = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    int length = snprintf(directory_path, sizeof directory_path, "%s/peer-XXXXXX", where);
+    if (length >= (int)sizeof directory_path || !mkdtemp(directory_path))
+        peer_fail("no directory in %s: %s", where, strerror(errno));
+    int fd = open(directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        peer_fail("%s: %s", directory_path, strerror(errno));
+    return fd;
+}
+
+int64_t peer_close_directory(const struct peer_setup *setup, int directory)
+{
+    int64_t whole = 0;
+    for (size_t i = 0; i < setup->files; i++) {
+        char name[32];
+        struct stat status;
+        snprintf(name, sizeof name, "%zu", i);
+        whole += fstatat(directory, name, &status, 0) == 0 && status.st_size == PEER_FILE_SIZE;
+        unlinkat(directory, name, 0);
+    }
+    close(directory);
+    if (rmdir(directory_path) != 0)
+        peer_fail("%s: %s", directory_path, strerror(errno));
+    return whole;
+}
+
 /* --- command line ----------------------------------------------------------------------------- */
 
 static int wrong(const char *what)
@@ -287,8 +335,19 @@ static int parse(char **argv, struct peer_setup *setup)
     if (!setup->workers)
         return wrong("--workers is missing");
     setup->yields = setup->quick ? 500000 : 5000000;
+    setup->rounds = setup->quick ? 100000 : 1000000;
+    setup->items = setup->quick ? 1000000 : 10000000;
+    setup->across_rounds = setup->quick ? 2000 : 20000;
+    setup->across_items = setup->quick ? 1000000 : 10000000;
+    setup->choices = setup->quick ? 50000 : 500000;
+    setup->locks = setup->quick ? 100000 : 1000000;
+    setup->permits = setup->quick ? 20000 : 100000;
+    setup->scopes = setup->quick ? 10000 : 100000;
+    setup->values = setup->quick ? 500000 : 5000000;
+    setup->files = setup->quick ? 1000 : 10000;
     setup->parked = setup->sleeps = setup->quick ? 20000 : 1000000;
     setup->samples = setup->quick ? 100 : 1000;
+    setup->leaves = setup->quick ? 100000 : 1000000;
     return 0;
 }
 

@@ -34,13 +34,24 @@ extern "C" {
 struct peer_setup {
     unsigned workers; /* > 0 */
     bool quick;
-    size_t yields;  /* switch: per task; two tasks per worker */
-    size_t parked;  /* memory: tasks */
-    size_t sleeps;  /* timer: tasks */
-    size_t samples; /* wake */
+    size_t yields;                      /* switch: per task; two tasks per worker */
+    size_t parked;                      /* memory: tasks */
+    size_t sleeps;                      /* timer: tasks */
+    size_t leaves;                      /* skynet */
+    size_t samples;                     /* wake */
+    size_t rounds, items;               /* channel: round trips; through the buffer */
+    size_t across_rounds, across_items; /* across: likewise */
+    size_t choices;                     /* select: items of each producer */
+    size_t locks;                       /* mutex: per task */
+    size_t permits;                     /* semaphore: acquired per task */
+    size_t scopes;                      /* scope: of PEER_SCOPE_CHILDREN each */
+    size_t values;                      /* generator: of each; one per worker */
+    size_t files;                       /* file: by PEER_WRITERS at once */
 };
 
-enum { PEER_SKYNET_CHILDREN = 10, PEER_SKYNET_LEAVES = 1000000 };
+enum { PEER_SKYNET_CHILDREN = 10, PEER_SCOPE_CHILDREN = 10 };
+enum { PEER_BUFFER = 128, PEER_PRODUCERS = 4, PEER_TASKS = 8, PEER_PERMITS = 4 };
+enum { PEER_WRITERS = 64, PEER_FILE_SIZE = 1000 };
 
 /* Does the row's work and prints it by peer_metric() and peer_check(). */
 typedef void peer_row_fn(const struct peer_setup *setup);
@@ -71,6 +82,9 @@ typedef double peer_spawn_fn(const struct peer_setup *setup, size_t batches, siz
  * neither finds what the other has left. To be called before there is any second thread. */
 void peer_run_spawn(const struct peer_setup *setup, peer_spawn_fn *fn);
 
+/* The figures of the row `fork`: fib(n), forked, after the plain function of the same compiler. */
+void peer_fork_metrics(long n, int64_t plain_ns, int64_t ns);
+
 /* Monotonic clock, CPU time of the process, in ns. Any thread. */
 int64_t peer_now(void);
 int64_t peer_cpu(void);
@@ -96,6 +110,11 @@ int64_t *peer_sleep_times(const struct peer_setup *setup);
  * be negative. `cpu`: what all took, in ns. Sorts. */
 void peer_report_sleeps(const struct peer_setup *setup, int64_t *late, int64_t cpu);
 
+/* The row `file`: a new directory for it, opened; and the end of it: its files "0", "1" and so on
+ * are counted, if they are whole, and removed. Returns the count. */
+int peer_open_directory(void);
+int64_t peer_close_directory(const struct peer_setup *setup, int directory);
+
 /* The processor with the given index among those that the process may use, counted around. */
 unsigned peer_cpu_number(unsigned index);
 
@@ -115,6 +134,13 @@ void peer_wake_woken(void);
 
 /* Waits for the waker and prints the row. */
 void peer_wake_finish(void);
+
+/* The row `datagram`: the same, and the waker sends a byte over loopback to the socket that is
+ * returned, of which nothing is set. Instead of peer_wake_start(). */
+int peer_wake_start_datagrams(const struct peer_setup *setup);
+
+/* Takes the datagram that has come. */
+void peer_wake_take_datagram(int socket);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
 /*
- * wake.c: the thread that wakes.
+ * wake.c: the thread that wakes, by a call or by a datagram.
  *
  * The same conditions as in bench/wake_rig.c, because the latency of a wake-up depends on all of
  * them: how long the sleeper has been idle (a halted processor must be started again), where both
@@ -18,9 +18,11 @@
 #include "peers/common/peer.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define IDLE_NS INT64_C(1000000)
@@ -100,4 +102,34 @@ void peer_wake_finish(void)
     peer_metric("us_p50", (double)peer_percentile(rig.late, rig.samples, 50) / 1e3);
     peer_metric("us_p99", (double)peer_percentile(rig.late, rig.samples, 99) / 1e3);
     peer_check((int64_t)rig.next);
+}
+
+/* Waker thread. */
+static void send_datagram(void *arg)
+{
+    const int *sender = arg;
+    if (send(*sender, "!", 1, 0) != 1)
+        peer_fail("send: %s", strerror(errno));
+}
+
+int peer_wake_start_datagrams(const struct peer_setup *setup)
+{
+    static int sender;
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof to;
+    int receiver = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (receiver < 0 || sender < 0 || bind(receiver, (struct sockaddr *)&to, size) != 0 ||
+        getsockname(receiver, (struct sockaddr *)&to, &size) != 0 ||
+        connect(sender, (struct sockaddr *)&to, size) != 0)
+        peer_fail("no sockets: %s", strerror(errno));
+    peer_wake_start(setup, send_datagram, &sender);
+    return receiver;
+}
+
+void peer_wake_take_datagram(int socket)
+{
+    char byte = 0;
+    if (recv(socket, &byte, 1, 0) != 1 || byte != '!')
+        peer_fail("no datagram was received: %s", strerror(errno));
 }

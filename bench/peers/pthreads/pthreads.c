@@ -12,17 +12,35 @@
  *         job of a pool is no task. It has no stack of its own, so one that waits takes a thread
  *         out of the pool; it is a function call with a queue in between.
  * wake    A condition variable, the thread pinned as a worker of ours is.
+ * datagram
+ *         A thread in recv(), pinned likewise.
+ * mutex, semaphore
+ *         Eight threads on N processors; pthread_mutex_t as it comes, which is what programs have,
+ *         and sem_t, with sched_yield() while a permit is held.
+ *
+ * file    One thread, one file after the other: a temporary name and a rename. This is the plain
+ *         loop that all others are to be measured against.
+ *
+ * stall   A thread for each that computes and one for the one that sleeps, on N processors: what
+ * the kernel's scheduler makes of it.
  *
  * Not offered: skynet, where each node waits for its children. With a thread per node there would
  * be a million, and in a pool waiting parents leave no thread to run the children; what helps is a
  * scheduler, and then it is that scheduler which is measured. memory and timer: a million threads
- * do not fit (the kernel's own limit is a fraction of it).
+ * do not fit (the kernel's own limit is a fraction of it). channel, across and select: threads have
+ * no channels, and who writes some writes another system.
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "peers/common/peer.h"
 
@@ -242,6 +260,168 @@ static void run_wake(const struct peer_setup *setup)
     peer_wake_finish();
 }
 
+static void run_datagram(const struct peer_setup *setup)
+{
+    peer_pin(peer_cpu_number(0));
+    int fd = peer_wake_start_datagrams(setup);
+    for (size_t i = 0; i < setup->samples; i++) {
+        peer_wake_sleeping();
+        peer_wake_take_datagram(fd);
+        peer_wake_woken();
+    }
+    close(fd);
+    peer_wake_finish();
+}
+
+/* --- mutex, semaphore ------------------------------------------------------------------------- */
+
+struct crowd {
+    size_t operations; /* per thread */
+    pthread_mutex_t mutex;
+    int64_t counted; /* under the mutex */
+    sem_t semaphore;
+};
+
+static void *lock_often(void *arg)
+{
+    struct crowd *crowd = arg;
+    for (size_t i = 0; i < crowd->operations; i++) {
+        pthread_mutex_lock(&crowd->mutex);
+        crowd->counted++;
+        pthread_mutex_unlock(&crowd->mutex);
+    }
+    return NULL;
+}
+
+static void *acquire_often(void *arg)
+{
+    struct crowd *crowd = arg;
+    size_t done = 0;
+    while (done < crowd->operations && sem_wait(&crowd->semaphore) == 0) {
+        sched_yield();
+        sem_post(&crowd->semaphore);
+        done++;
+    }
+    pthread_mutex_lock(&crowd->mutex);
+    crowd->counted += (int64_t)done;
+    pthread_mutex_unlock(&crowd->mutex);
+    return NULL;
+}
+
+static void run_crowd(const struct peer_setup *setup, struct crowd *crowd, void *(*fn)(void *))
+{
+    pthread_t threads[PEER_TASKS];
+    peer_confine(setup->workers);
+    int64_t begin = peer_now();
+    for (int i = 0; i < PEER_TASKS; i++)
+        start(&threads[i], fn, crowd);
+    for (int i = 0; i < PEER_TASKS; i++)
+        pthread_join(threads[i], NULL);
+    peer_metric("ns_per_op",
+                (double)(peer_now() - begin) / (double)(PEER_TASKS * crowd->operations));
+    peer_check(crowd->counted);
+}
+
+static void run_mutex(const struct peer_setup *setup)
+{
+    struct crowd crowd = {.operations = setup->locks, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    run_crowd(setup, &crowd, lock_often);
+}
+
+static void run_semaphore(const struct peer_setup *setup)
+{
+    struct crowd crowd = {.operations = setup->permits, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    sem_init(&crowd.semaphore, 0, PEER_PERMITS);
+    run_crowd(setup, &crowd, acquire_often);
+    sem_destroy(&crowd.semaphore);
+}
+
+/* --- file ------------------------------------------------------------------------------------- */
+
+static int save(int directory, const char *name, const char *data)
+{
+    char temporary[48];
+    snprintf(temporary, sizeof temporary, ".%s.part", name);
+    int fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return -1;
+    ssize_t written = write(fd, data, PEER_FILE_SIZE);
+    if (close(fd) != 0 || written != PEER_FILE_SIZE)
+        return -1;
+    return renameat(directory, temporary, directory, name);
+}
+
+static void run_file(const struct peer_setup *setup)
+{
+    char data[PEER_FILE_SIZE] = "";
+    int directory = peer_open_directory();
+    int64_t begin = peer_now();
+    for (size_t i = 0; i < setup->files; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%zu", i);
+        if (save(directory, name, data) != 0)
+            peer_fail("%s: %s", name, strerror(errno));
+    }
+    peer_metric("us_per_file", (double)(peer_now() - begin) / (double)setup->files / 1e3);
+    peer_check(peer_close_directory(setup, directory));
+}
+
+/* --- stall ------------------------------------------------------------------------------------ */
+
+enum { STALL_SAMPLES_MAX = 100000 };
+
+struct stall {
+    int64_t compute_ns; /* of processor time, each */
+    long hogs, ended;
+};
+
+static int64_t thread_time(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static void *compute(void *arg)
+{
+    struct stall *stall = arg;
+    int64_t until = thread_time() + stall->compute_ns;
+    volatile uint64_t steps = 0;
+    while (thread_time() < until)
+        for (int i = 0; i < 10000; i++)
+            steps = steps + 1;
+    __atomic_fetch_add(&stall->ended, 1, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static void run_stall(const struct peer_setup *setup)
+{
+    struct stall stall = {.compute_ns = setup->quick ? 100000000 : 1000000000,
+                          .hogs = 2 * (long)setup->workers};
+    int64_t *late = peer_alloc(STALL_SAMPLES_MAX, sizeof *late);
+    pthread_t *threads = peer_alloc((size_t)stall.hogs, sizeof *threads);
+    size_t samples = 0;
+    peer_confine(setup->workers);
+    for (long i = 0; i < stall.hogs; i++)
+        if (pthread_create(&threads[i], NULL, compute, &stall) != 0)
+            peer_fail("no more threads");
+    while (__atomic_load_n(&stall.ended, __ATOMIC_ACQUIRE) < stall.hogs &&
+           samples < STALL_SAMPLES_MAX) {
+        int64_t deadline = peer_now() + 1000000;
+        struct timespec time = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
+        late[samples++] = peer_now() - deadline;
+    }
+    for (long i = 0; i < stall.hogs; i++)
+        pthread_join(threads[i], NULL);
+    peer_metric("late_p50_us", (double)peer_percentile(late, samples, 50) / 1e3);
+    peer_metric("late_p99_us", (double)peer_percentile(late, samples, 99) / 1e3);
+    peer_metric("late_max_us", (double)peer_percentile(late, samples, 100) / 1e3);
+    peer_check(stall.ended);
+    free(late);
+    free(threads);
+}
+
 static const struct peer_row rows[] = {
     {.name = "switch", .run = run_switch},
     {.name = "spawn", .run = run_spawn},
@@ -250,6 +430,14 @@ static const struct peer_row rows[] = {
     {.name = "memory", .why = "a million threads do not fit"},
     {.name = "timer", .why = "a million threads do not fit"},
     {.name = "wake", .run = run_wake},
+    {.name = "datagram", .run = run_datagram},
+    {.name = "channel", .why = "threads have no channels"},
+    {.name = "across", .why = "threads have no channels"},
+    {.name = "select", .why = "threads have no channels"},
+    {.name = "mutex", .run = run_mutex},
+    {.name = "semaphore", .run = run_semaphore},
+    {.name = "file", .run = run_file},
+    {.name = "stall", .run = run_stall},
     {0},
 };
 

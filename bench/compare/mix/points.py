@@ -1,0 +1,93 @@
+"""What is measured: the points of the sweep, and the figures at each.
+
+A request takes a millisecond when nobody else is there, and a part of it, the share, is computing.
+So along the share the demand goes from none of a processor to all of one, and the number of clients
+says how many such requests there are at once.
+"""
+import statistics
+from dataclasses import dataclass, field
+
+REQUEST_US = 1000
+
+QUICK_SHARES, FULL_SHARES = (0, 10, 50, 90, 100), (0, 1, 5, 10, 25, 50, 75, 90, 100)
+QUICK_CLIENTS, FULL_CLIENTS = (1, 32, 1000), (1, 10, 100, 1000, 10000)
+FIGURES = ("requests_per_s", "p50_us", "p99_us", "max_us", "cpu_s")
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    share: int  # per cent of a request that is computing
+    clients: int
+
+    @property
+    def cpu_us(self):
+        return REQUEST_US * self.share // 100
+
+    @property
+    def io_us(self):
+        return REQUEST_US - self.cpu_us
+
+    def requests(self, seconds, workers):
+        """So many that the best design is busy for about that time, but each client makes two."""
+        rate = self.clients / (REQUEST_US / 1e6)
+        if self.cpu_us:
+            rate = min(rate, workers * 1e6 / self.cpu_us)
+        return max(2 * self.clients, int(rate * seconds), 50)
+
+
+def points(quick):
+    shares, clients = (QUICK_SHARES, QUICK_CLIENTS) if quick else (FULL_SHARES, FULL_CLIENTS)
+    return [Point(share, count) for count in clients for share in shares]
+
+
+@dataclass
+class Data:
+    """Runs: (point, design) -> a dictionary of figures for each counted run. Fell: what could not
+    do a point, and why."""
+
+    runs: dict = field(default_factory=dict)
+    fell: dict = field(default_factory=dict)
+    ours: tuple = ()  # the designs that sley offers
+    index: dict = field(default_factory=dict)  # point -> its designs, in the order of runs
+
+    def add(self, point, design, figures):
+        self.runs.setdefault((point, design), []).append(figures)
+        self.index.setdefault(point, {})[design] = None
+
+    def remove(self, point, design):
+        """As if it had not been measured there."""
+        self.runs.pop((point, design), None)
+        self.index.get(point, {}).pop(design, None)
+        if not self.index.get(point, True):
+            del self.index[point]
+
+    def points(self):
+        return sorted(self.index)
+
+    def designs(self, point=None):
+        """Those measured at the point, or at any."""
+        if point is not None:
+            return list(self.index.get(point, ()))
+        return list(dict.fromkeys(design for _, design in self.runs))
+
+    def median(self, point, design, figure):
+        """None if it has not been measured there."""
+        runs = self.runs.get((point, design))
+        return statistics.median(run[figure] for run in runs) if runs else None
+
+    def best(self, point, figure, among=None):
+        """(design, value) of the best there, or (None, None)."""
+        values = {design: self.median(point, design, figure) for design in self.designs(point)
+                  if among is None or design in among}
+        if not values:
+            return None, None
+        pick = max if figure == "requests_per_s" else min
+        design = pick(values, key=values.get)
+        return design, values[design]
+
+    def behind(self, point, design, figure):
+        """How many times worse than the best design there; 1: it is the best; None: no figure."""
+        mine, (_, best) = self.median(point, design, figure), self.best(point, figure)
+        if mine is None or not mine or not best:
+            return None
+        return best / mine if figure == "requests_per_s" else mine / best

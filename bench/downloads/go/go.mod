@@ -1,0 +1,3 @@
+module sley/bench/downloads/go
+
+go 1.19
