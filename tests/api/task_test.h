@@ -29,8 +29,10 @@
 /* Several workers, so that tasks really run at once. */
 #define TASK_TEST(suite, name) TASK_TEST_WITH(suite, name, .workers = 3, .unpinned = true)
 
-/* One worker: tasks run one at a time, until they park or yield. */
-#define ONE_WORKER_TEST(suite, name) TASK_TEST_WITH(suite, name, .workers = 1, .unpinned = true)
+/* One worker: tasks run one at a time, until they park or yield, however long that takes: nobody
+ * relieves it. */
+#define ONE_WORKER_TEST(suite, name) \
+    TASK_TEST_WITH(suite, name, .workers = 1, .unpinned = true, .stall_threshold = -1)
 
 #define assert_code(expression, code)                                                      \
     do {                                                                                   \

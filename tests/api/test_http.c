@@ -497,7 +497,7 @@ TASK_TEST(timeouts)
 /* --- servers that misbehave ------------------------------------------------------------------- */
 
 struct script {
-    struct sley_tcp_listener *listener;
+    struct sley_listener *listener;
     const char *answer;
     bool reset; /* end with a reset */
     bool stall; /* do not end */
@@ -506,20 +506,20 @@ struct script {
 static int play(void *arg)
 {
     struct script *script = arg;
-    struct sley_tcp *tcp;
+    struct sley_stream *tcp;
     char buffer[4096];
 
-    while (sley_tcp_accept(script->listener, &tcp) == 0) {
-        (void)!sley_tcp_read(tcp, buffer, sizeof(buffer));
-        (void)!sley_tcp_write(tcp, script->answer, strlen(script->answer), NULL);
+    while (sley_listener_accept(script->listener, &tcp) == 0) {
+        (void)!sley_stream_read(tcp, buffer, sizeof(buffer));
+        (void)!sley_stream_write(tcp, script->answer, strlen(script->answer), NULL);
         if (script->stall)
-            while (sley_tcp_read(tcp, buffer, sizeof(buffer)) > 0)
+            while (sley_stream_read(tcp, buffer, sizeof(buffer)) > 0)
                 continue;
         if (script->reset) {
             sley_sleep(SLEY_MILLISECONDS(20));
-            sley_tcp_reset_on_close(tcp);
+            sley_stream_reset_on_close(tcp);
         }
-        sley_tcp_free(tcp);
+        sley_stream_free(tcp);
     }
     return 0;
 }
@@ -538,13 +538,13 @@ static int meet(struct script *script, struct sley_http_options *options)
     cr_assert_eq(sley_tcp_listen("127.0.0.1:0", NULL, &script->listener), 0);
     assert_ok(sley_spawn(play, script, NULL, &task));
     assert_ok(sley_http_client_new(NULL, &client));
-    snprintf(url, sizeof(url), "http://127.0.0.1:%d/", sley_tcp_listener_port(script->listener));
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/", sley_listener_port(script->listener));
     result = sley_http_get(client, url, options, &response);
     sley_http_response_free(response);
     sley_http_client_free(client);
     sley_cancel(task, NULL);
     assert_ok(sley_join(task, NULL));
-    sley_tcp_listener_free(script->listener);
+    sley_listener_free(script->listener);
     return result;
 }
 
@@ -581,6 +581,34 @@ TASK_TEST(misbehaving_servers)
     return 0;
 }
 
+/* What they say of a response: it stays valid. Its end and the client's come in one round of the
+ * loop, mostly, and the client is gone with the last of them. */
+TASK_TEST(client_goes_before_a_response)
+{
+    struct script script = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123",
+                            .stall = true};
+    struct sley_http_options options = {.error = why};
+    struct sley_http_client *client;
+    struct sley_http_response *response;
+    struct sley_task *task;
+    char url[64];
+
+    cr_assert_eq(sley_tcp_listen("127.0.0.1:0", NULL, &script.listener), 0);
+    assert_ok(sley_spawn(play, &script, NULL, &task));
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/", sley_listener_port(script.listener));
+    for (int i = 0; i < 20; i++) {
+        assert_ok(sley_http_client_new(NULL, &client));
+        assert_ok(sley_http_open(client, url, &options, &response));
+        sley_http_client_free(client);
+        cr_assert_eq(sley_http_response_status(response), 200);
+        sley_http_response_free(response);
+    }
+    sley_cancel(task, NULL);
+    assert_ok(sley_join(task, NULL));
+    sley_listener_free(script.listener);
+    return 0;
+}
+
 TASK_TEST(endless_headers)
 {
     static char answer[1 << 20];
@@ -596,15 +624,15 @@ TASK_TEST(endless_headers)
 
 TASK_TEST(nobody_there)
 {
-    struct sley_tcp_listener *listener;
+    struct sley_listener *listener;
     struct sley_http_client *client;
     char url[64], expected[64];
 
     assert_ok(sley_tcp_listen("127.0.0.1:0", NULL, &listener));
-    snprintf(url, sizeof(url), "http://127.0.0.1:%d/x", sley_tcp_listener_port(listener));
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/x", sley_listener_port(listener));
     snprintf(expected, sizeof(expected), "connection to 127.0.0.1:%d refused",
-             sley_tcp_listener_port(listener));
-    sley_tcp_listener_free(listener);
+             sley_listener_port(listener));
+    sley_listener_free(listener);
     assert_ok(sley_http_client_new(NULL, &client));
     assert_error(sley_http_get(client, url, &(struct sley_http_options){.error = why}, NULL),
                  SLEY_ECONNREFUSED);

@@ -122,23 +122,23 @@ static struct sley_httpd *start(const struct sley_httpd_options *options)
     return server;
 }
 
-static struct sley_tcp *dial(struct sley_httpd *server)
+static struct sley_stream *dial(struct sley_httpd *server)
 {
-    struct sley_tcp *tcp;
+    struct sley_stream *tcp;
 
-    assert_ok(sley_tcp_connect("127.0.0.1", sley_httpd_port(server), &tcp));
+    assert_ok(sley_tcp_connect("127.0.0.1", sley_httpd_port(server), NULL, &tcp));
     return tcp;
 }
 
-static void send_text(struct sley_tcp *tcp, const char *text)
+static void send_text(struct sley_stream *tcp, const char *text)
 {
-    assert_ok(sley_tcp_write(tcp, text, strlen(text), NULL));
+    assert_ok(sley_stream_write(tcp, text, strlen(text), NULL));
 }
 
 /* Reads one answer with a Content-Length into a static buffer; what ended it if it is cut short. */
 static char answer[65536];
 
-static int read_answer(struct sley_tcp *tcp)
+static int read_answer(struct sley_stream *tcp)
 {
     size_t size = 0;
     char *body;
@@ -151,7 +151,7 @@ static int read_answer(struct sley_tcp *tcp)
         body = strstr(answer, "\r\n\r\n");
         if (body && length && size >= (size_t)(body + 4 - answer) + strtoul(length + 16, NULL, 10))
             return 0;
-        count = sley_tcp_read(tcp, answer + size, sizeof(answer) - 1 - size);
+        count = sley_stream_read(tcp, answer + size, sizeof(answer) - 1 - size);
         if (count < 0)
             return count;
         size += (size_t)count;
@@ -174,12 +174,12 @@ static int status_of_answer(void)
 /* One request on a connection of its own. */
 static int ask(struct sley_httpd *server, const char *request)
 {
-    struct sley_tcp *tcp = dial(server);
+    struct sley_stream *tcp = dial(server);
     int result;
 
     send_text(tcp, request);
     result = read_answer(tcp);
-    sley_tcp_free(tcp);
+    sley_stream_free(tcp);
     return result;
 }
 
@@ -240,7 +240,7 @@ TASK_TEST(failing_on_purpose)
 TASK_TEST(connection_is_kept)
 {
     struct sley_httpd *server = start(NULL);
-    struct sley_tcp *tcp = dial(server);
+    struct sley_stream *tcp = dial(server);
     struct sley_httpd_stats stats;
 
     for (int i = 0; i < 50; i++) {
@@ -252,7 +252,7 @@ TASK_TEST(connection_is_kept)
     cr_assert_eq(stats.requests, 50);
     cr_assert_eq(stats.connections, 1);
     cr_assert_eq(stats.running, 0);
-    sley_tcp_free(tcp);
+    sley_stream_free(tcp);
     sley_httpd_free(server);
     return 0;
 }
@@ -286,13 +286,13 @@ TASK_TEST(garbage_is_answered_or_cut_off)
     struct sley_httpd *server = start(NULL);
 
     for (size_t i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
-        struct sley_tcp *tcp = dial(server);
+        struct sley_stream *tcp = dial(server);
 
         send_text(tcp, garbage[i]);
-        assert_ok(sley_tcp_shutdown(tcp));
+        assert_ok(sley_stream_shutdown(tcp));
         if (read_answer(tcp) == 0)
             cr_assert_geq(status_of_answer(), 400, "%s", answer);
-        sley_tcp_free(tcp);
+        sley_stream_free(tcp);
     }
     assert_ok(ask(server, "GET /static HTTP/1.1\r\nHost: x\r\n\r\n"));
     sley_httpd_free(server);
@@ -338,13 +338,13 @@ struct question {
 static int ask_task(void *arg)
 {
     struct question *question = arg;
-    struct sley_tcp *tcp = dial(question->server);
+    struct sley_stream *tcp = dial(question->server);
     char byte[4096];
     int count;
 
     send_text(tcp, question->text);
-    count = sley_tcp_read(tcp, byte, sizeof(byte));
-    sley_tcp_free(tcp);
+    count = sley_stream_read(tcp, byte, sizeof(byte));
+    sley_stream_free(tcp);
     return count;
 }
 
@@ -362,7 +362,7 @@ TASK_TEST(stop_waits_for_the_answers)
 {
     struct sley_httpd *server = start(NULL);
     struct question question = {server, "GET /sleep HTTP/1.1\r\nHost: x\r\n\r\n"};
-    struct sley_tcp *idle = dial(server), *late = NULL;
+    struct sley_stream *idle = dial(server), *late = NULL;
     struct sley_task *tasks[10];
     int result, port = sley_httpd_port(server);
 
@@ -374,11 +374,11 @@ TASK_TEST(stop_waits_for_the_answers)
         assert_ok(sley_join(tasks[i], &result));
         cr_assert_gt(result, 0, "%s", sley_error_name(result));
     }
-    assert_error(sley_tcp_connect("127.0.0.1", port, &late), SLEY_ECONNREFUSED);
+    assert_error(sley_tcp_connect("127.0.0.1", port, NULL, &late), SLEY_ECONNREFUSED);
     assert_ok(sley_httpd_stop(server));
     sley_httpd_free(server);
     assert_error(read_answer(idle), SLEY_EOF);
-    sley_tcp_free(idle);
+    sley_stream_free(idle);
     return 0;
 }
 

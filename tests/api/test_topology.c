@@ -102,6 +102,10 @@ Test(topology, of_another_machine)
     cr_expect_eq(sley_topology_victims(t, 3)[0], 2);
     cr_expect_eq(sley_topology_victims(t, 3)[1], 1);
     cr_expect_eq(sley_topology_victims(t, 3)[2], 0);
+    cr_expect_str_eq(sley_topology_distance(t, 3, 2), "same L3");
+    cr_expect_str_eq(sley_topology_distance(t, 3, 0), "same NUMA node");
+    cr_expect_null(sley_topology_distance(t, 3, 4));
+    cr_expect_not(sley_topology_pinned(t));
     sley_topology_free(t);
 }
 

@@ -4,6 +4,7 @@
 # compared with the ones that the server reads. Where something must happen "in the middle", they
 # wait for a line of output, never for a time.
 set -euo pipefail
+export PYTHONDONTWRITEBYTECODE=1
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY # the servers are here
 
 fetch=${SLEY_FETCH:-${SLEY_BIN:+$SLEY_BIN/sley-fetch}}

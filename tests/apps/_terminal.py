@@ -1,7 +1,8 @@
 """_terminal.py FETCH [URL]: sley-fetch on a terminal.
 
 Runs it on a pseudo-terminal, keeps every byte, and plays them on a small screen: enough of a terminal
-to know carriage return, newline and "erase to the end of the line", which is all that may come.
+to know carriage return, newline, "erase to the end of the line", "so many lines up" and "erase what is
+below", which is all that may come.
 With a URL, of a server that answers five flags and then nothing, it tests Ctrl-C, typed.
 """
 import fcntl
@@ -20,29 +21,33 @@ SUMMARY = r"(\d+) downloaded, (\d+) not found, (\d+) failed, \d+ bytes in \d+\.\
 
 def screen(text):
     """The lines that are left to see."""
-    lines, line = [], ""
-    column = 0
-    for part in re.split(r"(\r\n|\r|\n|\x1b\[K)", text):
+    lines, row, column = [""], 0, 0
+    for part in re.split(r"(\r\n|\r|\n|\x1b\[K|\x1b\[\d+A|\x1b\[J)", text):
         if part == "\r":
             column = 0
         elif part in ("\n", "\r\n"):
-            lines.append(line.rstrip())
-            line, column = "", 0
-        elif part == "\x1b[K":
-            line = line[:column]
+            row, column = row + 1, 0
+            lines += [""] * (row + 1 - len(lines))
+        elif part in ("\x1b[K", "\x1b[J"):
+            lines[row] = lines[row][:column]
+            if part == "\x1b[J":
+                del lines[row + 1:]
+        elif part.startswith("\x1b["):
+            row -= int(part[2:-1])
+            assert row >= 0, "above the screen"
         else:
             assert part.isprintable(), f"unknown sequence in {part!r}"
-            line = line[:column].ljust(column) + part + line[column + len(part):]
+            lines[row] = lines[row][:column].ljust(column) + part + lines[row][column + len(part):]
             column += len(part)
-    assert line == "", f"no newline at the end: {line!r}"
-    return lines
+    assert lines[-1] == "" and row == len(lines) - 1, f"no newline at the end: {lines[-1]!r}"
+    return [line.rstrip() for line in lines[:-1]]
 
 
-def run(arguments, columns=80, typed=None, when=None, **environment):
+def run(arguments, columns=80, typed=None, when=None, command="flags", rows=24, **environment):
     """Returns the bytes shown, the standard error and the exit status. Once `when` has been shown,
     `typed` is typed."""
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def own_terminal():
         os.setsid()
@@ -50,7 +55,7 @@ def run(arguments, columns=80, typed=None, when=None, **environment):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     child = subprocess.Popen(
-        [FETCH, "flags", *arguments], stdin=slave, stdout=slave, stderr=subprocess.PIPE,
+        [FETCH, command, *arguments], stdin=slave, stdout=slave, stderr=subprocess.PIPE,
         preexec_fn=own_terminal,
         env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", **environment})
     os.close(slave)
@@ -125,8 +130,9 @@ def test_ctrl_c(url):
 
 
 
-
-if len(sys.argv) > 2:
+if __name__ != "__main__":
+    pass  # its functions are what is wanted
+elif len(sys.argv) > 2:
     test_ctrl_c(sys.argv[2])
 else:
     test_bar()

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # test_compare.sh: what compares sley with its peers (bench/compare) and what judges the instruction
 # counts (bench/gate), with made-up programs and figures: statistics, parsing, rounds, time limits,
-# failures, the page, an interruption. No figure of a real program is judged.
+# failures, the page, an interruption; and whether every row that a peer of bench/peers offers has a
+# check. No figure of a real program is judged.
 set -euo pipefail
 
 source=${SLEY_SOURCE_DIR:?}

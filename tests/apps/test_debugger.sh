@@ -34,7 +34,7 @@ in_gdb "ptype struct sley_runtime"
 grep -q 'struct sley__sched sched' gdb.out || skip "built without debug information"
 
 in_gdb sley-tasks
-task=$(sed -n 's/^\([0-9]*\) ".*waiting: .*spawned at .*/\1/p' gdb.out | head -1)
+task=$(sed -n '/^\([0-9]*\) ".*waiting: .*spawned at .*/{s//\1/p;q}' gdb.out)
 [[ -n $task ]] || fail "no parked task in: $(cat gdb.out gdb.err)"
 
 in_gdb "sley-backtrace $task"

@@ -42,6 +42,19 @@ test_by_lines()
     read_summary
     (($(find lines -name '??.gif' | wc -l) == downloaded)) || fail "files"
     expect_nothing_partial lines
+    [[ -z $(find lines -name '.sley-*.part') ]] || fail "not swept away"
+}
+
+# Only who is alone in the directory knows whose they are.
+test_sweep()
+{
+    mkdir swept
+    touch swept/.sley-0123.part swept/.sley-other
+    flock -s swept "$fetch" flags BR -o swept >out 2>err || fail "exit status $? beside another"
+    [[ -e swept/.sley-0123.part ]] || fail "what may be another's was taken away"
+    run flags FR -o swept
+    expect_status 0
+    [[ ! -e swept/.sley-0123.part && -e swept/.sley-other ]] || fail "swept the wrong one"
 }
 
 # Runs sley-fetch and kills it at the n-th system call of a kind, whatever it was to do.
@@ -72,6 +85,7 @@ test_by_calls()
 }
 
 test_by_lines
+test_sweep
 status=0
 { killing write 1 --version; } 2>/dev/null || status=$?
 if ((status == 137)); then

@@ -76,37 +76,37 @@ static void call(void)
 
 static int echo(void *arg)
 {
-    struct sley_tcp *tcp;
+    struct sley_stream *tcp;
     char byte;
-    int error = sley_tcp_accept(arg, &tcp);
+    int error = sley_listener_accept(arg, &tcp);
 
     if (error)
         return error;
-    error = sley_tcp_read(tcp, &byte, 1);
+    error = sley_stream_read(tcp, &byte, 1);
     if (error == 1)
-        error = sley_tcp_write(tcp, &byte, 1, NULL);
-    sley_tcp_free(tcp);
+        error = sley_stream_write(tcp, &byte, 1, NULL);
+    sley_stream_free(tcp);
     return error;
 }
 
-static void talk(struct sley_tcp_listener *listener)
+static void talk(struct sley_listener *listener)
 {
-    struct sley_tcp *tcp;
+    struct sley_stream *tcp;
     char byte = 'x';
-    int error = sley_tcp_connect("localhost", sley_tcp_listener_port(listener), &tcp);
+    int error = sley_tcp_connect("localhost", sley_listener_port(listener), NULL, &tcp);
 
     allow(error, "connect");
     if (error)
         return;
-    error = sley_tcp_write(tcp, &byte, 1, NULL);
+    error = sley_stream_write(tcp, &byte, 1, NULL);
     allow(error, "write");
-    allow(sley_tcp_read(tcp, &byte, 1), "read");
-    sley_tcp_free(tcp);
+    allow(sley_stream_read(tcp, &byte, 1), "read");
+    sley_stream_free(tcp);
 }
 
 static void sockets(void)
 {
-    struct sley_tcp_listener *listener;
+    struct sley_listener *listener;
     struct sley_task *task;
     int result, error = sley_tcp_listen("127.0.0.1:0", NULL, &listener);
 
@@ -117,10 +117,10 @@ static void sockets(void)
     allow(error, "spawn");
     if (!error) {
         talk(listener);
-        sley_tcp_listener_close(listener);
+        sley_listener_close(listener);
         CHECK(sley_join(task, &result) == 0, "join");
     }
-    sley_tcp_listener_free(listener);
+    sley_listener_free(listener);
 }
 
 static int answer(struct sley_httpd_request *request, struct sley_httpd_response *response,

@@ -1,154 +1,15 @@
 /*
- * nth_call.c: the n-th call to the system fails, for every n.
+ * nth_call.c: the n-th call to the system fails, for every n: the runtime and its tasks.
  *
- * Each scenario (a runtime starts and runs; tasks are spawned by the hundred, of every class; tasks
- * call into threads) runs again and again, each time in a process of its own, with one more call
- * allowed before one fails: malloc, mmap, madvise, pthread_create and so on, whatever comes as the
- * n-th. Until a run in which no call is left to fail. Then the same with every call failing from
- * the n-th on. Whatever n is: no crash, no hang, no leak, and an error that the contract allows,
- * where it is reported at all: what only costs speed may be survived in silence.
- *
- * The process that fails n calls is a fork of one that has never had a runtime, so that what
- * happens once per process happens in each. It counts what is mapped and what is unmapped; malloc's
- * leaks are found by LeakSanitizer where there is one. Hangs end in SIGALRM.
+ * The scenarios: a runtime starts and runs; tasks are spawned by the hundred, of every class; tasks
+ * call into threads; generators of every class. Whatever n is: no crash, no hang, no leak, and an
+ * error that the contract allows, where it is reported at all: what only costs speed may be
+ * survived in silence. How it is done is told in failing.h.
  */
-#define _GNU_SOURCE 1
-
-#include "stress/stress.h"
+#include "failing.h"
 
 #include <sley/blocking.h>
-
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/mman.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
-
-/* --- failing on purpose --------------------------------------------------------------------- */
-
-static struct {
-    atomic_bool armed;
-    atomic_ulong calls; /* so far, while armed */
-    unsigned long nth;  /* this one fails; 0: none */
-    bool and_later;     /* and all after it */
-    atomic_ulong failed;
-    const char *_Atomic last; /* the call that failed last */
-    atomic_long mapped;       /* bytes */
-} fault;
-
-static bool fails(const char *name)
-{
-    unsigned long n;
-
-    if (!atomic_load(&fault.armed))
-        return false;
-    n = atomic_fetch_add(&fault.calls, 1) + 1;
-    if (n != fault.nth && !(fault.and_later && n > fault.nth))
-        return false;
-    atomic_fetch_add(&fault.failed, 1);
-    atomic_store(&fault.last, name);
-    return true;
-}
-
-/* A wrapper that sets errno. */
-#define WRAP(type, name, parameters, arguments, failure, error) \
-    type __real_##name parameters;                              \
-    type __wrap_##name parameters;                              \
-    type __wrap_##name parameters                               \
-    {                                                           \
-        if (!fails(#name))                                      \
-            return __real_##name arguments;                     \
-        errno = error;                                          \
-        return failure;                                         \
-    }
-
-/* A wrapper that returns its error. */
-#define WRAP_RETURNS(name, parameters, arguments, error)       \
-    int __real_##name parameters;                              \
-    int __wrap_##name parameters;                              \
-    int __wrap_##name parameters                               \
-    {                                                          \
-        return fails(#name) ? error : __real_##name arguments; \
-    }
-
-WRAP(void *, malloc, (size_t size), (size), NULL, ENOMEM)
-WRAP(void *, calloc, (size_t n, size_t size), (n, size), NULL, ENOMEM)
-WRAP(void *, aligned_alloc, (size_t align, size_t size), (align, size), NULL, ENOMEM)
-WRAP(char *, strdup, (const char *text), (text), NULL, ENOMEM)
-WRAP(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL, ENOMEM)
-WRAP(int, open, (const char *path, int flags), (path, flags), -1, EMFILE)
-WRAP(int, mprotect, (void *address, size_t size, int protection), (address, size, protection), -1,
-     ENOMEM)
-WRAP(int, madvise, (void *address, size_t size, int advice), (address, size, advice), -1, ENOMEM)
-WRAP(ssize_t, process_madvise,
-     (int pid, const struct iovec *ranges, size_t n, int advice, unsigned flags),
-     (pid, ranges, n, advice, flags), -1, EPERM)
-WRAP(int, sched_setaffinity, (pid_t pid, size_t size, const cpu_set_t *set), (pid, size, set), -1,
-     EPERM)
-WRAP(int, sched_getaffinity, (pid_t pid, size_t size, cpu_set_t *set), (pid, size, set), -1, EPERM)
-WRAP(int, hwloc_topology_init, (void *topology), (topology), -1, ENOMEM)
-WRAP(int, hwloc_topology_load, (void *topology), (topology), -1, ENOMEM)
-WRAP(void *, hwloc_bitmap_alloc, (void), (), NULL, ENOMEM)
-WRAP(void *, hwloc_bitmap_dup, (const void *bitmap), (bitmap), NULL, ENOMEM)
-WRAP_RETURNS(pthread_attr_init, (pthread_attr_t * attr), (attr), ENOMEM)
-WRAP_RETURNS(pthread_create,
-             (pthread_t * thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg),
-             (thread, attr, fn, arg), EAGAIN)
-
-void *__real_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
-void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
-void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
-{
-    void *result = MAP_FAILED;
-
-    errno = ENOMEM;
-    if (!fails("mmap"))
-        result = __real_mmap(address, size, protection, flags, fd, offset);
-    if (result != MAP_FAILED)
-        atomic_fetch_add(&fault.mapped, (long)size);
-    return result;
-}
-
-/* Putting back what was there before cannot fail. */
-int __real_sigaltstack(const stack_t *stack, stack_t *before);
-int __wrap_sigaltstack(const stack_t *stack, stack_t *before);
-int __wrap_sigaltstack(const stack_t *stack, stack_t *before)
-{
-    if (before && fails("sigaltstack")) {
-        errno = ENOMEM;
-        return -1;
-    }
-    return __real_sigaltstack(stack, before);
-}
-
-int __real_munmap(void *address, size_t size);
-int __wrap_munmap(void *address, size_t size);
-int __wrap_munmap(void *address, size_t size)
-{
-    atomic_fetch_sub(&fault.mapped, (long)size);
-    return __real_munmap(address, size);
-}
-
-static void arm(void)
-{
-    atomic_store(&fault.armed, true);
-}
-
-static void disarm(void)
-{
-    atomic_store(&fault.armed, false);
-}
-
-static bool is_shortage(int error)
-{
-    return error == SLEY_ENOMEM || error == SLEY_EAGAIN;
-}
-
-#define ALLOW(error)                                                                    \
-    CHECK(!(error) || is_shortage(error), "%s after %s failed", sley_error_name(error), \
-          atomic_load(&fault.last))
+#include <sley/generator.h>
 
 /* --- scenario: a runtime starts, runs a little and ends -------------------------------------- */
 
@@ -296,85 +157,57 @@ static void threads(void)
     stress_stop(runtime);
 }
 
-/* --- a process for each n --------------------------------------------------------------------- */
+/* --- scenario: generators --------------------------------------------------------------------- */
 
-enum { WENT_WELL = 0, FAILED = 1, NOTHING_LEFT = 2 };
+enum { GENERATORS = 100 };
 
-static const struct {
-    const char *name;
-    void (*run)(void);
-} scenarios[] = {{"start", start_and_run}, {"crowd", crowd}, {"threads", threads}};
-
-static unsigned count_threads(void)
+static int count(struct sley_generator *self, void *arg)
 {
-    DIR *directory = opendir("/proc/self/task");
-    unsigned n = 0;
+    int error = 0;
 
-    CHECK(directory, "/proc/self/task");
-    for (struct dirent *entry; (entry = readdir(directory));)
-        n += entry->d_name[0] != '.';
-    closedir(directory);
-    return n;
+    (void)arg;
+    for (int n = 0; !error; n++)
+        error = sley_yield_value(self, &n);
+    return error;
 }
 
-static int run_one(void (*scenario)(void), unsigned long nth, bool and_later)
+/* Once it has been made, a generator does not fail. */
+static int generate(void *arg)
 {
-    unsigned before = count_threads();
-    long mapped = atomic_load(&fault.mapped);
+    static const size_t sizes[] = {0, 16384, 262144, 1048576};
+    struct sley_generator *generators[GENERATORS] = {NULL};
+    int n, error;
 
-    alarm((unsigned)stress_patience());
-    fault.nth = nth;
-    fault.and_later = and_later;
-    scenario();
-    CHECK(atomic_load(&fault.mapped) == mapped, "%ld bytes stay mapped",
-          atomic_load(&fault.mapped) - mapped);
-    while (count_threads() != before) /* a joined thread may take a moment to leave /proc */
-        usleep(1000);
-    return atomic_load(&fault.failed) ? WENT_WELL : NOTHING_LEFT;
-}
+    (void)arg;
+    arm();
+    for (int i = 0; i < GENERATORS; i++) {
+        struct sley_generator_options options = {.stack_size = sizes[i % 4]};
 
-static void report(const char *name, unsigned long nth, bool and_later, int status)
-{
-    fprintf(stderr, "%s, call %lu%s: ", name, nth, and_later ? " and later" : "");
-    if (WIFSIGNALED(status))
-        fprintf(stderr, "%s\n",
-                WTERMSIG(status) == SIGALRM ? "hangs" : strsignal(WTERMSIG(status)));
-    else
-        fprintf(stderr, "exit status %d\n", WEXITSTATUS(status));
-}
-
-/* False when no call is left to fail. */
-static bool try_one(size_t scenario, unsigned long nth, bool and_later)
-{
-    int status;
-    pid_t pid = fork();
-
-    CHECK(pid >= 0, "fork: %s", strerror(errno));
-    if (pid == 0)
-        exit(run_one(scenarios[scenario].run, nth, and_later));
-    CHECK(waitpid(pid, &status, 0) == pid, "waitpid: %s", strerror(errno));
-    if (!WIFEXITED(status) ||
-        (WEXITSTATUS(status) != WENT_WELL && WEXITSTATUS(status) != NOTHING_LEFT)) {
-        report(scenarios[scenario].name, nth, and_later, status);
-        exit(1);
+        error = sley_generator_new(count, NULL, sizeof n, &options, &generators[i]);
+        ALLOW(error);
     }
-    return WEXITSTATUS(status) == WENT_WELL;
+    for (int round = 0; round < 3; round++)
+        for (int i = 0; i < GENERATORS; i++)
+            if (generators[i] && i % 3 != 0)
+                CHECK(sley_generator_next(generators[i], &n) == 1 && n == round, "next");
+    for (int i = 0; i < GENERATORS; i++)
+        sley_generator_free(generators[i]);
+    disarm();
+    return 42;
 }
+
+static void generators(void)
+{
+    struct sley_runtime *runtime = stress_start(2);
+
+    CHECK(stress_run_in(runtime, generate, NULL) == 42, "the generators");
+    stress_stop(runtime);
+}
+
+static const struct scenario scenarios[] = {
+    {"start", start_and_run}, {"crowd", crowd}, {"threads", threads}, {"generators", generators}};
 
 int main(int argc, char **argv)
 {
-    unsigned only = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 0; /* for a debugger */
-
-    stress.program = "nth_call";
-    stress.scale = 1;
-    for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
-        for (int later = 0; later < 2; later++) {
-            unsigned long nth = only ? only : 1;
-
-            while (try_one(i, nth, later) && !only)
-                nth++;
-            printf("%s: %lu calls%s\n", scenarios[i].name, nth - 1, later ? ", and later" : "");
-            fflush(stdout);
-        }
-    return 0;
+    return fail_all(argc, argv, scenarios, sizeof scenarios / sizeof scenarios[0]);
 }

@@ -14,14 +14,15 @@ shift 2
 here=$src/tests/model
 cc=${CC:-gcc}
 
-includes=(-I"$here" -I"$src/sched" -I"$src/sched/include")
+includes=(-I"$here" -I"$src/sched" -I"$src/sched/include" -I"$src/io/include")
 common=(-std=gnu17 -g -Wall -Wextra -fno-omit-frame-pointer "-fmacro-prefix-map=$src/=" -DSLEY_MODEL
     -DSLEY__DEQUE_SIZE=4 "${includes[@]}" "$@")
 engine=(-O2)
 mapfile -t checked <"$here/checked_flags.txt"
 
 # A header that changed rebuilds everything: there are few files.
-newest_header=$(ls -t "$here"/*.h "$src"/sched/*.h "$src"/sched/include/sley/*.h | head -1)
+mapfile -t headers < <(ls -t "$here"/*.h "$src"/{sched,io}/*.h "$src"/{sched,io}/include/sley/*.h)
+newest_header=${headers[0]}
 stamp=$out/flags
 mkdir -p "$out"
 if [[ "$(cat "$stamp" 2>/dev/null)" != "$cc ${common[*]} ${checked[*]}" ]]; then

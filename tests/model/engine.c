@@ -13,6 +13,7 @@
 #include "api.h"
 #include "explore.h"
 #include "heap.h"
+#include "lock.h"
 #include "memory.h"
 #include "platform.h"
 #include "trace.h"
@@ -180,6 +181,9 @@ static void *run_main(UNUSED void *arg)
     run.thread_count = model->threads;
     for (unsigned t = 0; t < model->threads; t++)
         run.threads[t].state = ABSENT;
+    /* Of an execution that was cut off somebody may have stayed in there. */
+    for (unsigned i = 0; i < SLEY__LOCK_TABLE; i++)
+        sley__lock_sleepers[i] = 0;
     if (model->setup)
         model->setup();
     for (unsigned t = 0; t < model->threads; t++)

@@ -172,13 +172,16 @@ class Hunt:
 
     def models_of(self, mutant):
         """Those that come into question: they reach the operation, or some operation of the edited
-        function, or of its file."""
+        function. If that has none of its own, because all is under a lock: those that reach the
+        file, and those that are called after it."""
         if mutant.to:
             return self.models.reached[mutant.where]
         text = read(SOURCE / mutant.file)
         function = function_at(text.split("\n"), text[:mutant.where].count("\n") + 1)
-        return self.reached[mutant.file, function] or self.reached[mutant.file, None] \
-            or self.models.names
+        namesakes = {n for n in self.models.names
+                     if n.startswith(pathlib.Path(mutant.file).stem + "_")}
+        return self.reached[mutant.file, function] \
+            or self.reached[mutant.file, None] | namesakes or self.models.names
 
     def candidates(self, mutant):
         """Models with options: the known killer, then all that come into question. Random schedules

@@ -108,6 +108,22 @@ void sley__thread_join(struct sley__thread *thread)
     engine_join((unsigned)thread->handle);
 }
 
+/* A thread of a model is never without a processor. */
+int sley__thread_number(void)
+{
+    return 1;
+}
+
+int64_t sley__thread_busy(UNUSED int number)
+{
+    return -1;
+}
+
+bool sley__thread_blocks(UNUSED int number)
+{
+    return true;
+}
+
 /* --- memory --- */
 
 void *sley__map(size_t size, size_t align, UNUSED bool huge)

@@ -17,7 +17,7 @@ repeats() # NAME MESSAGE OPTION...
     local name=$1 message=$2 found string again status=0
     shift 2
     found=$("$model" --model "$name" --report "$@")
-    string=$(sed -n "s/^  replay: --replay '\(.*\)'$/\1/p" <<<"$found" | head -1)
+    string=$(sed -n "/^  replay: --replay '\(.*\)'$/{s//\1/p;q}" <<<"$found")
     [[ -n $string ]] || fail "$name $*: no choice string in: $found"
     again=$("$model" --replay "$string") || status=$?
     ((status == 1)) || fail "$name $*: the replay of $string ended with $status"

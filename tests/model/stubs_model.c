@@ -1,7 +1,8 @@
 /*
  * stubs_model.c: what a whole runtime needs of the outside beside platform.h, for models: a machine
- * with as many processors as workers are asked for, all alike, and no handler of faults. In the
- * place of sched/topology.c, which asks hwloc, and sched/fault.c, which takes signals.
+ * with as many processors as workers are asked for, all alike, no handler of faults and no report
+ * of stalls. In the place of sched/topology.c, which asks hwloc, of sched/fault.c and stall.c,
+ * which take signals, and of sched/lost.c, which writes.
  */
 #include "runtime_impl.h"
 
@@ -70,5 +71,45 @@ struct sley__signal_stack *sley__fault_thread_start(void)
 }
 
 void sley__fault_thread_stop(UNUSED struct sley__signal_stack *stack)
+{
+}
+
+int sley__run_interruptible(UNUSED struct sley_runtime *runtime, UNUSED sley_task_fn *fn,
+                            UNUSED void *arg, UNUSED const struct sley_options *options,
+                            UNUSED const char *site, UNUSED int *result)
+{
+    return SLEY_ENOSYS; /* no model asks for it */
+}
+
+int sley__topology_unpin_thread(UNUSED const struct sley_topology *topology,
+                                UNUSED unsigned long thread)
+{
+    return SLEY_ENOSYS;
+}
+
+bool sley__stalls_understood(void)
+{
+    return true;
+}
+
+void sley__stalls_init(UNUSED struct sley_runtime *runtime,
+                       UNUSED const struct sley_options *options)
+{
+}
+
+void sley__stalls_close(UNUSED struct sley_runtime *runtime)
+{
+}
+
+void sley__stalls_thread_start(UNUSED struct sley__worker *worker)
+{
+}
+
+bool sley__stalls_fail(UNUSED struct sley_runtime *runtime)
+{
+    return false;
+}
+
+void sley__lost_error(UNUSED struct sley__sched *sched, UNUSED struct sley_task *task)
 {
 }

@@ -5,7 +5,9 @@
 
 #include <dirent.h>
 
-enum { ALLOWED = 20 }; /* the measuring task's own, and what is still settling */
+/* The measuring task's own, and what is still settling; under ThreadSanitizer the main thread looks
+ * for signals ten times a second. */
+enum { ALLOWED = WITH_TSAN ? 60 : 20 };
 
 static int handle(struct sley_httpd_request *request __attribute__((unused)),
                   struct sley_httpd_response *response, void *arg __attribute__((unused)))
@@ -15,16 +17,16 @@ static int handle(struct sley_httpd_request *request __attribute__((unused)),
 
 static int accept_one(void *arg)
 {
-    struct sley_tcp *tcp;
+    struct sley_stream *tcp;
 
-    return sley_tcp_accept(arg, &tcp);
+    return sley_listener_accept(arg, &tcp);
 }
 
 static int read_one(void *arg)
 {
     char byte;
 
-    return sley_tcp_read(arg, &byte, 1);
+    return sley_stream_read(arg, &byte, 1);
 }
 
 static long switches_of(const char *thread)
@@ -70,16 +72,16 @@ static void fetch(struct sley_http_client *client, struct sley_httpd *server)
 
 static int run(void *unused __attribute__((unused)))
 {
-    struct sley_tcp_listener *listener;
-    struct sley_tcp *client_end, *server_end;
+    struct sley_listener *listener;
+    struct sley_stream *client_end, *server_end;
     struct sley_httpd *server;
     struct sley_http_client *client;
     struct sley_task *acceptor, *reader;
     long before, after;
 
     must_be(sley_tcp_listen("127.0.0.1:0", NULL, &listener), 0);
-    must_be(sley_tcp_connect("127.0.0.1", sley_tcp_listener_port(listener), &client_end), 0);
-    must_be(sley_tcp_accept(listener, &server_end), 0);
+    must_be(sley_tcp_connect("127.0.0.1", sley_listener_port(listener), NULL, &client_end), 0);
+    must_be(sley_listener_accept(listener, &server_end), 0);
     must_be(sley_spawn(accept_one, listener, NULL, &acceptor), 0);
     must_be(sley_spawn(read_one, server_end, NULL, &reader), 0);
     must_be(sley_httpd_start(handle, NULL, NULL, &server), 0);
@@ -94,13 +96,13 @@ static int run(void *unused __attribute__((unused)))
     printf("%ld switches in an idle second\n", after - before);
     must(after - before <= ALLOWED);
 
-    sley_tcp_listener_close(listener);
-    sley_tcp_close(server_end);
+    sley_listener_close(listener);
+    sley_stream_close(server_end);
     must_be(sley_join(acceptor, NULL), 0);
     must_be(sley_join(reader, NULL), 0);
-    sley_tcp_free(client_end);
-    sley_tcp_free(server_end);
-    sley_tcp_listener_free(listener);
+    sley_stream_free(client_end);
+    sley_stream_free(server_end);
+    sley_listener_free(listener);
     sley_http_client_free(client);
     sley_httpd_free(server);
     return 0;

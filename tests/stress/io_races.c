@@ -10,21 +10,21 @@
 enum { BYTES = 4000, CLOSES = 1000, CANCELS = 2000, RECYCLERS = 8, RECYCLES = 150 };
 
 struct pair {
-    struct sley_tcp *a, *b;
+    struct sley_stream *a, *b;
 };
 
-static struct sley_tcp_listener *listener;
+static struct sley_listener *listener;
 
 static void open_pair(struct pair *pair)
 {
-    must_be(sley_tcp_connect("127.0.0.1", sley_tcp_listener_port(listener), &pair->a), 0);
-    must_be(sley_tcp_accept(listener, &pair->b), 0);
+    must_be(sley_tcp_connect("127.0.0.1", sley_listener_port(listener), NULL, &pair->a), 0);
+    must_be(sley_listener_accept(listener, &pair->b), 0);
 }
 
 static void free_pair(struct pair *pair)
 {
-    sley_tcp_free(pair->a);
-    sley_tcp_free(pair->b);
+    sley_stream_free(pair->a);
+    sley_stream_free(pair->b);
 }
 
 /* --- deadline --------------------------------------------------------------------------------- */
@@ -37,7 +37,7 @@ static int send_bytes(void *arg)
     for (int i = 0; i < BYTES; i++) {
         char byte = (char)(i * 13);
 
-        must_be(sley_tcp_write(pair->a, &byte, 1, NULL), 0);
+        must_be(sley_stream_write(pair->a, &byte, 1, NULL), 0);
         if (next_random(&random) % 4 == 0)
             must_be(sley_sleep(SLEY_MICROSECONDS(next_random(&random) % 60)), 0);
     }
@@ -57,7 +57,7 @@ static void deadline_against_event(void)
         int64_t before =
             sley_deadline_narrow(sley_after(SLEY_NANOSECONDS(next_random(&random) % 80000)));
         char buffer[3];
-        int count = sley_tcp_read(pair.b, buffer, 1 + next_random(&random) % 3);
+        int count = sley_stream_read(pair.b, buffer, 1 + next_random(&random) % 3);
 
         sley_deadline_restore(before);
         if (count == SLEY_ETIMEDOUT) {
@@ -82,7 +82,7 @@ static int read_on(void *arg)
     int count;
 
     do
-        count = sley_tcp_read(pair->a, buffer, sizeof(buffer));
+        count = sley_stream_read(pair->a, buffer, sizeof(buffer));
     while (count > 0);
     must_be(count, SLEY_ECLOSED);
     return 0;
@@ -95,7 +95,7 @@ static int write_on(void *arg)
     int error;
 
     do
-        error = sley_tcp_write(pair->a, lots, sizeof(lots), NULL);
+        error = sley_stream_write(pair->a, lots, sizeof(lots), NULL);
     while (error == 0);
     must_be(error, SLEY_ECLOSED);
     return 0;
@@ -113,12 +113,12 @@ static void close_against_all(void)
         must_be(sley_spawn(read_on, &pair, NULL, &reader), 0);
         must_be(sley_spawn(write_on, &pair, NULL, &writer), 0);
         if (next_random(&random) % 2)
-            must_be(sley_tcp_write(pair.b, "some", 4, NULL), 0);
+            must_be(sley_stream_write(pair.b, "some", 4, NULL), 0);
         for (uint32_t n = next_random(&random) % 4; n > 0; n--)
             must_be(sley_yield(), 0);
         if (next_random(&random) % 8 == 0)
             must_be(sley_sleep(SLEY_MICROSECONDS(100)), 0);
-        sley_tcp_close(pair.a);
+        sley_stream_close(pair.a);
         must_be(sley_join(reader, NULL), 0);
         must_be(sley_join(writer, NULL), 0);
         free_pair(&pair);
@@ -132,7 +132,7 @@ static int read_one(void *arg)
     struct pair *pair = arg;
     char byte;
 
-    return sley_tcp_read(pair->b, &byte, 1);
+    return sley_stream_read(pair->b, &byte, 1);
 }
 
 static void cancel_against_event(void)
@@ -150,7 +150,7 @@ static void cancel_against_event(void)
         must_be(sley_spawn(read_one, &pair, NULL, &reader), 0);
         for (uint32_t n = next_random(&random) % 3; n > 0; n--)
             must_be(sley_yield(), 0);
-        must_be(sley_tcp_write(pair.a, "x", 1, NULL), 0);
+        must_be(sley_stream_write(pair.a, "x", 1, NULL), 0);
         if (next_random(&random) % 2)
             must_be(sley_yield(), 0);
         sley_cancel(reader, "stress");
@@ -159,10 +159,10 @@ static void cancel_against_event(void)
         read += result == 1;
     }
     /* What the cancelled ones did not read is still there. */
-    must_be(sley_tcp_shutdown(pair.a), 0);
+    must_be(sley_stream_shutdown(pair.a), 0);
     for (int count, left = CANCELS - read; left > 0; left -= count)
-        must((count = sley_tcp_read(pair.b, rest, (size_t)left)) > 0);
-    must_be(sley_tcp_read(pair.b, rest, 1), SLEY_EOF);
+        must((count = sley_stream_read(pair.b, rest, (size_t)left)) > 0);
+    must_be(sley_stream_read(pair.b, rest, 1), SLEY_EOF);
     free_pair(&pair);
     printf("cancel: %d of %d had read first\n", read, CANCELS);
 }
@@ -171,22 +171,22 @@ static void cancel_against_event(void)
 
 static int serve_some(void *arg)
 {
-    struct sley_tcp *tcp = arg;
+    struct sley_stream *tcp = arg;
     char buffer[16];
 
-    while (sley_tcp_read(tcp, buffer, sizeof(buffer)) > 0)
-        if (sley_tcp_write(tcp, "pong", 4, NULL))
+    while (sley_stream_read(tcp, buffer, sizeof(buffer)) > 0)
+        if (sley_stream_write(tcp, "pong", 4, NULL))
             break;
-    sley_tcp_free(tcp);
+    sley_stream_free(tcp);
     return 0;
 }
 
 static int accept_some(void *unused __attribute__((unused)))
 {
-    struct sley_tcp *tcp;
+    struct sley_stream *tcp;
     int error;
 
-    while ((error = sley_tcp_accept(listener, &tcp)) == 0)
+    while ((error = sley_listener_accept(listener, &tcp)) == 0)
         must_be(sley_spawn(serve_some, tcp, NULL, NULL), 0);
     must_be(error, SLEY_ECLOSED);
     return 0;
@@ -197,22 +197,22 @@ static int open_and_drop(void *arg)
     uint32_t random = (uint32_t)(uintptr_t)arg;
 
     for (int i = 0; i < RECYCLES; i++) {
-        struct sley_tcp *tcp;
+        struct sley_stream *tcp;
         char buffer[4];
         int done = 0;
 
-        must_be(sley_tcp_connect("127.0.0.1", sley_tcp_listener_port(listener), &tcp), 0);
-        must_be(sley_tcp_write(tcp, "ping", 4, NULL), 0);
+        must_be(sley_tcp_connect("127.0.0.1", sley_listener_port(listener), NULL, &tcp), 0);
+        must_be(sley_stream_write(tcp, "ping", 4, NULL), 0);
         if (next_random(&random) % 3 == 0)
-            must_be(sley_tcp_reset_on_close(tcp), 0);
+            must_be(sley_stream_reset_on_close(tcp), 0);
         while (next_random(&random) % 2 && done < 4) {
-            int count = sley_tcp_read(tcp, buffer, (size_t)(4 - done));
+            int count = sley_stream_read(tcp, buffer, (size_t)(4 - done));
 
             must(count > 0);
             must(memcmp(buffer, &"pong"[done], (size_t)count) == 0);
             done += count;
         }
-        sley_tcp_free(tcp);
+        sley_stream_free(tcp);
     }
     return 0;
 }
@@ -226,7 +226,7 @@ static void recycle(void)
         must_be(sley_spawn(open_and_drop, (void *)(i + 1), NULL, &tasks[i]), 0);
     for (int i = 0; i < RECYCLERS; i++)
         must_be(sley_join(tasks[i], NULL), 0);
-    sley_tcp_listener_close(listener);
+    sley_listener_close(listener);
     must_be(sley_join(server, NULL), 0);
 }
 
@@ -237,7 +237,7 @@ static int run(void *unused __attribute__((unused)))
     close_against_all();
     cancel_against_event();
     recycle();
-    sley_tcp_listener_free(listener);
+    sley_listener_free(listener);
     return 0;
 }
 

@@ -9,6 +9,8 @@
 
 #include <sley/sley.h>
 
+#include "watched.h"
+
 #define must(condition)                                                     \
     do {                                                                    \
         if (!(condition)) {                                                 \

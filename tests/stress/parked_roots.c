@@ -5,7 +5,7 @@
  */
 #include "stress.h"
 
-#if STRESS_ASAN
+#if WITH_ASAN
 #include "platform.h"
 #include "stack.h"
 

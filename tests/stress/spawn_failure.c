@@ -173,7 +173,7 @@ static void fill(unsigned workers, size_t stack_size)
 
 int main(int argc, char **argv)
 {
-    if (STRESS_ASAN || STRESS_TSAN) {
+    if (WITH_ASAN || WITH_TSAN) {
         fprintf(stderr, "spawn_failure: skipped, a sanitizer needs more address space\n");
         return STRESS_SKIPPED;
     }

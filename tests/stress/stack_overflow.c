@@ -3,13 +3,15 @@
  *
  * This program starts itself once for each class of stacks and each way to overflow: by many small
  * frames, and by frames of 20,000 bytes, which would jump over a guard of one page and land in the
- * neighbour's stack; the neighbours are there, parked, on both sides. It reads what the child
- * writes and wants: the task's name, where it was spawned, and death by SIGSEGV, so that there is a
- * core.
+ * neighbour's stack; the neighbours are there, parked, on both sides; and by a generator that its
+ * task has asked for a value. It reads what the child writes and wants: the task's name, where it
+ * was spawned, and death by SIGSEGV, so that there is a core.
  *
  * Sanitizers take SIGSEGV for themselves unless they are told not to, hence the options below.
  */
 #include "stress.h"
+
+#include <sley/generator.h>
 
 #include <errno.h>
 #include <spawn.h>
@@ -73,6 +75,24 @@ static int overflow_large(void *arg)
     return (int)large_frames(0);
 }
 
+static int overflow_in_body(struct sley_generator *self, void *arg)
+{
+    (void)arg;
+    sley_yield_value(self, NULL);
+    return (int)small_frames(0);
+}
+
+static int overflow_generator(void *arg)
+{
+    struct sley_generator_options options = {.stack_size = *(size_t *)arg};
+    struct sley_generator *generator;
+
+    CHECK(sley_generator_new(overflow_in_body, NULL, 0, &options, &generator) == 0, "no generator");
+    sley_generator_next(generator, NULL);
+    sley_yield();
+    return sley_generator_next(generator, NULL);
+}
+
 static int neighbour(void *arg)
 {
     (void)arg;
@@ -91,6 +111,8 @@ static int spawn_culprit(void *arg)
     sley_sleep(SLEY_MILLISECONDS(1));
     if (strcmp(args[1], "large") == 0)
         CHECK(sley_spawn(overflow_large, NULL, &options, &task) == 0, "spawn"); /* LARGE */
+    else if (strcmp(args[1], "generator") == 0)
+        CHECK(sley_spawn(overflow_generator, &options.stack_size, NULL, &task) == 0, "spawn");
     else
         CHECK(sley_spawn(overflow_small, NULL, &named, &task) == 0, "spawn"); /* SMALL */
     return sley_join(task, NULL);
@@ -141,9 +163,8 @@ static void expect(const char *text, const char *what, const char *size, const c
           what, text);
 }
 
-static void overflow(const char *self, size_t bytes, bool large)
+static void overflow(const char *self, size_t bytes, const char *way, const char *culprit)
 {
-    const char *way = large ? "large" : "small";
     char size[24], text[4096];
     int status;
 
@@ -153,7 +174,7 @@ static void overflow(const char *self, size_t bytes, bool large)
           "class %s, %s frames: wait status %#x, not death by SIGSEGV; it wrote:\n%s", size, way,
           (unsigned)status, text);
     expect(text, "sley: stack overflow in task", size, way);
-    expect(text, large ? "\"overflow_large\"" : "\"the culprit\"", size, way);
+    expect(text, culprit, size, way);
     expect(text, "stack_overflow.c:", size, way);
     stress_alive();
 }
@@ -166,8 +187,9 @@ int main(int argc, char **argv)
     }
     stress_begin(argc, argv);
     for (size_t i = 0; i < SIZES; i++) {
-        overflow(argv[0], sizes[i], false);
-        overflow(argv[0], sizes[i], true);
+        overflow(argv[0], sizes[i], "small", "\"the culprit\"");
+        overflow(argv[0], sizes[i], "large", "\"overflow_large\"");
+        overflow(argv[0], sizes[i], "generator", "in generator \"overflow_in_body\", made at ");
     }
     return stress_end();
 }

@@ -31,28 +31,15 @@
 #include <sley/task.h>
 #include <sley/time.h>
 
-#if defined(__has_feature)
-#define STRESS_FEATURE(x) __has_feature(x)
-#else
-#define STRESS_FEATURE(x) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || STRESS_FEATURE(thread_sanitizer)
-#define STRESS_TSAN 1
-#else
-#define STRESS_TSAN 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || STRESS_FEATURE(address_sanitizer)
-#define STRESS_ASAN 1
-#else
-#define STRESS_ASAN 0
-#endif
+#include "watched.h"
+
 #ifdef SLEY_HOSTILE
 #define STRESS_HOSTILE 1
 #else
 #define STRESS_HOSTILE 0
 #endif
 
-#define STRESS_SLOW         (STRESS_TSAN || STRESS_ASAN || STRESS_HOSTILE)
+#define STRESS_SLOW         (WITH_TSAN || WITH_ASAN || STRESS_HOSTILE)
 #define STRESS_SKIPPED      77
 #define STRESS_RUNTIMES_MAX 4
 

@@ -300,6 +300,7 @@ Test(join_word, a_detach_of_what_is_being_joined_is_noticed, .signal = SIGABRT)
 
 static int maps_left = -1; /* how many more may succeed; -1: all */
 static int maps;
+static size_t small_bytes, huge_bytes; /* mapped */
 
 void *__real_sley__map(size_t size, size_t align, bool huge);
 void *__wrap_sley__map(size_t size, size_t align, bool huge);
@@ -311,8 +312,11 @@ void *__wrap_sley__map(size_t size, size_t align, bool huge)
     if (maps_left > 0)
         maps_left--;
     maps++;
+    *(huge ? &huge_bytes : &small_bytes) += size;
     return __real_sley__map(size, align, huge);
 }
+
+enum { SLAB_HUGE = 2 << 20 };
 
 static struct sley__task_pool pool;
 static struct sley__task_cache cache, other_cache;
@@ -351,6 +355,17 @@ Test(task_memory, tasks_are_distinct_and_on_lines_of_their_own)
     }
     for (size_t i = 0; i < MANY; i++)
         cr_assert_eq(all[i]->arg, &all[i], "two are one");
+}
+
+/* A huge page is resident as a whole. */
+Test(task_memory, no_huge_page_before_there_is_twice_as_much_without)
+{
+    while (!huge_bytes) {
+        cr_assert_lt(small_bytes, 3 * SLAB_HUGE, "when will there be one?");
+        cr_assert_not_null(alloc());
+    }
+    cr_assert_eq(huge_bytes, SLAB_HUGE);
+    cr_assert_geq(small_bytes, 2 * SLAB_HUGE);
 }
 
 Test(task_memory, a_fresh_task_is_zero)

@@ -14,11 +14,9 @@
 
 #include <sley/time.h>
 
-#define TICK ((int64_t)1 << SLEY__WHEEL_TICK_BITS)
-#define LEVEL(level)                                                            \
-    (TICK << (SLEY__WHEEL_SLOT_BITS * (level))) /* ns that one slot of it spans \
-                                                 */
-#define SPAN LEVEL(SLEY__WHEEL_LEVELS)
+#define TICK         ((int64_t)1 << SLEY__WHEEL_TICK_BITS)
+#define LEVEL(level) (TICK << SLEY__WHEEL_SHIFT(level)) /* ns that one slot of it spans */
+#define SPAN         LEVEL(SLEY__WHEEL_LEVELS)
 
 enum { TIMERS = 300 };
 
@@ -103,12 +101,13 @@ Test(timer, falls_through_all_levels_to_its_own_tick)
                                      255 * TICK,
                                      LEVEL(1) - TICK,
                                      LEVEL(2) - TICK,
-                                     LEVEL(3) + LEVEL(1),
-                                     LEVEL(4) * 3 - TICK};
+                                     LEVEL(2) + LEVEL(1),
+                                     LEVEL(3) * 3 - TICK};
 
     for (size_t s = 0; s < ARRAY_LENGTH(starts); s++)
         for (int level = 0; level < SLEY__WHEEL_LEVELS; level++)
-            for (int64_t slots = 1; slots <= 255; slots += 127)
+            for (int64_t slots = 1; slots < SLEY__WHEEL_SLOTS(level);
+                 slots += SLEY__WHEEL_SLOTS(level) / 2 - 1)
                 for (int64_t off = -1; off <= 1; off++) {
                     int64_t deadline = starts[s] + slots * LEVEL(level) + off * TICK;
 
@@ -149,7 +148,7 @@ Test(timer, one_who_always_looks_at_next_gets_it_in_time)
 Test(timer, waits_beyond_the_span_of_the_wheel)
 {
     for (int64_t revolutions = 1; revolutions <= 3; revolutions++) {
-        int64_t deadline = revolutions * SPAN + 77 * LEVEL(4) + 5 * TICK;
+        int64_t deadline = revolutions * SPAN + 77 * LEVEL(3) + 5 * TICK;
 
         sley__wheel_init(&wheel, 0);
         arm(1, deadline);
@@ -160,11 +159,11 @@ Test(timer, waits_beyond_the_span_of_the_wheel)
     }
 }
 
-/* After 4.5 years of uptime the highest digit turns over. */
+/* After 208 days of uptime the last level turns over. */
 Test(timer, is_not_late_where_the_last_level_turns_over)
 {
-    static const int64_t before[] = {TICK, LEVEL(1), LEVEL(2), LEVEL(3), LEVEL(4), 200 * LEVEL(4)};
-    static const int64_t after[] = {0, TICK, LEVEL(1), LEVEL(3), 50 * LEVEL(4)};
+    static const int64_t before[] = {TICK, LEVEL(1), LEVEL(2), LEVEL(3), 200 * LEVEL(3)};
+    static const int64_t after[] = {0, TICK, LEVEL(1), LEVEL(2), 50 * LEVEL(3)};
 
     for (size_t i = 0; i < ARRAY_LENGTH(before); i++)
         for (size_t j = 0; j < ARRAY_LENGTH(after); j++) {

@@ -19,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow.h"
+
+#include <sley/generator.h>
 #include <sley/park.h>
 #include <sley/runtime.h>
 
@@ -215,6 +218,118 @@ HEALTHY(has_nothing_to_say_of_a_spawn_that_failed)
     return validate();
 }
 
+/* --- flows ----------------------------------------------------------------------------------- */
+
+static int park_in_body(struct sley_generator *self, void *arg)
+{
+    int error = 0;
+
+    while (!error)
+        if (!(error = sley_park("in a generator")))
+            error = sley_yield_value(self, arg);
+    return error;
+}
+
+static int validate_in_body(struct sley_generator *self, UNUSED void *arg)
+{
+    while (sley_yield_value(self, NULL) == 0)
+        validate();
+    return validate();
+}
+
+/* Asks generators of two sizes, the inner one in the body of the outer one. */
+static int ask_inner(struct sley_generator *self, void *arg)
+{
+    struct sley_generator_options large = {.stack_size = 262144};
+    struct sley_generator *inner;
+    int error;
+
+    cr_assert_eq(sley_generator_new(arg ? park_in_body : validate_in_body, NULL, 0, &large, &inner),
+                 0);
+    while ((error = sley_generator_next(inner, NULL)) > 0 && !sley_yield_value(self, NULL))
+        validate();
+    sley_generator_free(inner);
+    return error < 0 ? error : 0;
+}
+
+static struct sley_generator *generator(sley_generator_fn *fn, void *arg)
+{
+    struct sley_generator *made;
+
+    cr_assert_eq(sley_generator_new(fn, arg, 0, NULL, &made), 0);
+    return made;
+}
+
+static int ask(void *arg)
+{
+    return sley_generator_next(arg, NULL) < 0;
+}
+
+HEALTHY(has_nothing_to_say_of_generators)
+{
+    struct sley_generator *unbegun = generator(validate_in_body, NULL);
+    struct sley_generator *paused = generator(ask_inner, NULL),
+                          *parked_in = generator(ask_inner, own);
+    struct sley_task *asking;
+
+    validate();
+    for (int i = 0; i < 5; i++) {
+        cr_assert_eq(sley_generator_next(paused, NULL), 1);
+        validate();
+    }
+    asking = brought_to(ask, parked_in, SLEY__TASK_WAITING);
+    validate();
+    sley_cancel(asking, NULL);
+    cr_assert_eq(sley_join(asking, NULL), 0);
+    validate();
+    sley_generator_free(parked_in);
+    sley_generator_free(unbegun);
+    validate();
+    sley_generator_close(paused);
+    validate();
+    sley_generator_free(paused);
+    return validate();
+}
+
+/* A generator's flow, which is the first of it. */
+static struct sley__flow *flow_of(struct sley_generator *of)
+{
+    return (struct sley__flow *)(void *)of;
+}
+
+FINDS(a_task_in_anothers_flow, "is inside of a flow that is not its own")
+{
+    struct sley_generator *inside = generator(park_in_body, NULL);
+
+    brought_to(ask, inside, SLEY__TASK_WAITING);
+    flow_of(inside)->task = sley_self();
+    return validate();
+}
+
+FINDS(a_flow_that_lost_its_task, "do not agree on who is inside of whom")
+{
+    struct sley_generator *paused = generator(validate_in_body, NULL);
+
+    cr_assert_eq(sley_generator_next(paused, NULL), 1);
+    store_relaxed(&flow_of(paused)->busy, 1);
+    return validate();
+}
+
+FINDS(a_flow_that_lost_its_stack, "stacks of class 1 exist")
+{
+    struct sley_generator *paused = generator(validate_in_body, NULL);
+
+    cr_assert_eq(sley_generator_next(paused, NULL), 1);
+    flow_of(paused)->stack = NULL;
+    return validate();
+}
+
+FINDS(a_flow_that_lost_its_promise, "stacks of class 1 are promised")
+{
+    store_release(&flow_of(generator(validate_in_body, NULL))->ended, true);
+    return validate();
+}
+
 /* --- places ---------------------------------------------------------------------------------- */
 
 /* The task is in a spawned queue; where it would be in a hostile order. */
@@ -356,7 +471,7 @@ FINDS(a_wrong_count_of_timers, "a wheel has 1 timers, its count says 2")
     return validate();
 }
 
-FINDS(a_timer_whose_slot_has_no_bit, "has 1 timers and no bit")
+FINDS(a_timer_whose_slot_has_no_bit, "a wheel has 0 timers, its count says 1")
 {
     brought_to(sleep_long, NULL, SLEY__TASK_WAITING);
     memset(own->wheel.used, 0, sizeof own->wheel.used);

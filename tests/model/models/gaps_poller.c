@@ -40,7 +40,10 @@ static void setup(void)
     struct sley__sched *sched = &runtime.sched;
 
     runtime = (struct sley_runtime){.sched = {.workers = &worker, .worker_count = 1}};
-    worker = (struct sley__worker){.sched = sched, .errno_location = &errno_of_worker};
+    worker = (struct sley__worker){.sched = sched,
+                                   .timers = &worker.wheel,
+                                   .holder = &worker,
+                                   .errno_location = &errno_of_worker};
     poller = (struct sley__poller){0};
     created = armed = 0;
     sley__idle_init(&sched->idle, 1);

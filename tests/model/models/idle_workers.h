@@ -53,6 +53,9 @@ static void workers_init(unsigned count)
         sley__deque_init(&worker->spawned);
         sley__deque_init(&worker->woken);
         worker->wheel.next = SLEY_FOREVER;
+        worker->post = i;
+        worker->holder = worker;
+        worker->timers = &worker->wheel;
         sley__parker_init(&worker->parker);
     }
     for (unsigned i = 0; i < TASKS_MAX; i++)

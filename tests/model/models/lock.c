@@ -3,8 +3,8 @@
  *
  * What is counted is plain memory, so a release or an acquire too weak shows as a data race, and
  * two holders at once show as a wrong count. A sleeper that nobody wakes ends the execution as a
- * deadlock. Three threads are needed: state 2 has to survive that one sleeper is woken while
- * another one still sleeps.
+ * deadlock. Three threads are needed: one sleeper is woken while another one still sleeps, and has
+ * to be seen by the release after that.
  */
 #include "lock.h"
 #include "model.h"
@@ -16,14 +16,15 @@ static bool slept;
 static void setup(void)
 {
     lock = (struct sley__lock){0};
+    *sley__lock_sleepers_of(&lock) = 0;
     count = 0;
     slept = false;
 }
 
-/* Whether the word has said that somebody may sleep. */
+/* Whether the count has said that somebody may sleep. */
 static MODEL_GHOST void look(void)
 {
-    slept |= lock.word == 2;
+    slept |= *sley__lock_sleepers_of(&lock) != 0;
 }
 
 static void once(unsigned thread)
@@ -83,7 +84,7 @@ static void verify_try(void)
 MODEL(lock_two, .about = "two threads, twice each", .threads = 2, .setup = setup, .body = {twice},
       .verify = verify, .argument = &(const unsigned){4},
       .must_see = {"somebody slept", "nobody slept"});
-MODEL(lock_three, .about = "three threads: state 2 outlives a wake-up", .threads = 3,
+MODEL(lock_three, .about = "three threads: a sleeper is seen after another's wake-up", .threads = 3,
       .setup = setup, .body = {once}, .verify = verify, .argument = &(const unsigned){3},
       .must_see = {"somebody slept", "nobody slept"});
 MODEL(lock_slow_holder, .about = "the holder is away for long, the others sleep", .threads = 3,

@@ -2,8 +2,8 @@
  * readiness.c: the word between a task and the events of its descriptor (io/readiness.c).
  *
  * The kernel is a counter of what can be read and a flag for the end of the stream. The reader is
- * the loop of tcp.c and the wait of reactor.c, on the bare wait word; those that take events out of
- * the epoll set, close, or end the wait for another reason are the other threads. A reader that
+ * the loop of stream.c and the wait of reactor.c, on the bare wait word; those that take events out
+ * of the epoll set, close, or end the wait for another reason are the other threads. A reader that
  * sleeps although there is something for it is a deadlock.
  *
  * The counter is read relaxed: that a look at READY comes with the data behind it is the word's
@@ -162,7 +162,7 @@ static void close_word(unsigned thread)
         wake(waker, SLEY_ECLOSED);
 }
 
-/* As sley_tcp_read(): how much, 0 at the end of the stream, or an error. */
+/* As sley_stream_read(): how much, 0 at the end of the stream, or an error. */
 static int read_some(struct reader *reader, unsigned size)
 {
     int result = 0;

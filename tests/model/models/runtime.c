@@ -25,7 +25,7 @@
 enum { WORKERS = 2 };
 
 static const struct sley_options options = {
-    .workers = WORKERS, .unpinned = true, .no_fault_handler = true};
+    .workers = WORKERS, .unpinned = true, .no_fault_handler = true, .stall_threshold = -1};
 
 static struct sley_runtime *runtime;
 static struct sley_task *parked;

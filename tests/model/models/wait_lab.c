@@ -172,7 +172,10 @@ static void init_worker(unsigned index)
     worker->index = index;
     worker->ticks_left = 1000000;
     worker->budget = 1000;
+    worker->post = index;
+    worker->timers = &worker->wheel;
     worker->next_id = index + 1;
+    worker->id_step = LAB_WORKERS + 2;
     worker->stack_credit = 2;
     worker->victims = &victims[index];
     sley__deque_init(&worker->spawned);

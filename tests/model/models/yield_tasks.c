@@ -69,8 +69,10 @@ static struct sley__poller poller = {.drain = drain, .arm = no_watcher, .disarm 
 
 static void setup(void)
 {
-    const struct sley_options options = {
-        .workers = plan()->workers, .unpinned = true, .no_fault_handler = true};
+    const struct sley_options options = {.workers = plan()->workers,
+                                         .unpinned = true,
+                                         .no_fault_handler = true,
+                                         .stall_threshold = -1};
 
     came = 0;
     model_assert(sley_runtime_new(&options, &runtime) == 0, "no runtime");

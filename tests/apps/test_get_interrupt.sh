@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# test_get_interrupt.sh: sley-fetch get is interrupted, killed, and goes on: the journal, partial
+# files, and what stands under a final name meanwhile.
+source "$(dirname "${BASH_SOURCE[0]}")/_get.sh"
+start_range_server
+
+# Runs get in the background, reads N lines of its output, and sends a signal.
+interrupt_after() # LINES SIGNAL ARGUMENT...
+{
+    local lines=$1 signal=$2 line
+    shift 2
+    mkfifo pipe
+    "$fetch" get --no-proxy --retry-wait 1ms "$@" >pipe 2>err &
+    pid=$!
+    exec 8<pipe
+    rm pipe
+    for ((; lines > 0; lines--)); do
+        read -r line <&8 || fail "it ended early"
+        echo "$line"
+    done >out
+    wait_for_part
+    kill -$signal $pid
+    cat <&8 >>out
+    exec 8<&-
+    status=0
+    wait $pid 2>/dev/null || status=$?
+    set_seed_aside
+}
+
+# The transfer that stalls has received half of its file.
+wait_for_part()
+{
+    until [[ $(stat -c %s dir/.9-100000.sley-part 2>/dev/null) == 50000 ]]; do
+        kill -0 $pid || fail "it ended early"
+        sleep 0.01
+    done
+}
+
+make_list() # DIRECTORY
+{
+    for n in {1..8}; do
+        echo "$server/good:0:$1/$n-$((n * 1000))"
+    done
+    echo "$server/stall:1:$1/9-100000"
+}
+
+expect_all_bodies()
+{
+    for n in {1..8}; do
+        expect_body dir/$n-$((n * 1000)) $n $((n * 1000))
+    done
+    expect_body dir/9-100000 9 100000
+}
+
+test_signal() # SIGNAL STATUS
+{
+    rm -rf dir
+    make_list "$1" >list
+    interrupt_after 8 $1 -o dir -i list -J journal.$1
+    expect_status $2
+    if [[ $1 != KILL ]]; then
+        grep -qx '1 unfinished' out || fail "it does not say what is left"
+        expect_get $2 8 0 0
+        [[ ! -s err ]] || fail "says something on stderr"
+    fi
+    [[ ! -e dir/9-100000 ]] || fail "half a file under the final name"
+    # A torn line, as a kill leaves it.
+    printf 'done\t1000\t%s' "$server/good:0:$1/1-1000" >>journal.$1
+    get -o dir -i list -J journal.$1
+    expect_get 0 1 8 0
+    requests /stall:1:$1/9-100000 | tail -1 | grep -qx 'bytes=50000- "old"' || fail "not resumed"
+    (($(requests /good:0:$1/1-1000 | wc -l) == 1)) || fail "fetched again"
+    expect_all_bodies
+    expect_names dir {1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8}000 9-100000
+    # What is not there any more, or of another size, is fetched again.
+    rm dir/1-1000
+    echo >>dir/2-2000
+    get -o dir -i list -J journal.$1
+    expect_get 0 2 7 0
+    expect_all_bodies
+    get -o dir -i list -J journal.$1
+    expect_get 0 0 9 0
+}
+
+test_journal_errors()
+{
+    get -o dir -J /no/such/journal "$server/good:0:x/1-10"
+    expect_status 1
+    grep -q 'cannot open the journal' err || fail "no word about the journal"
+}
+
+expect_nothing_partial() # DIR SIZE
+{
+    local file
+    for file in "$1"/*; do
+        [[ -e $file ]] || continue
+        [[ $(head -c 3 "$file") == old ]] || expect_body "$file" "$(basename "$file" -$2)" $2
+    done
+}
+
+kill_at() # CALL N URL...
+{
+    local call=$1 n=$2
+    shift 2
+    strace -f -qq -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=$n \
+        "$fetch" get --no-proxy -g 3 --range-size 20K -o kills "$@" >out 2>err
+}
+
+# kill -9 at system calls that write, name or remove: with new files, with old ones there, and with
+# what the kills before have left. In the end everything comes.
+test_kills()
+{
+    local call n hit=0 size
+    for size in 200000 3000; do
+        for call in write pwrite64 linkat renameat unlinkat; do
+            for n in 1 3; do
+                { kill_at $call $n "$server/good:0:k/"{1,2,3}-$size; } 2>/dev/null && continue
+                hit=$((hit + 1))
+                [[ ! -d kills ]] || expect_nothing_partial kills $size
+                [[ ! -e kills/1-$size ]] || echo old >kills/1-$size
+            done
+        done
+        get -o kills "$server/good:0:k/"{1,2,3}-$size
+        expect_get 0 3 0 0
+        find kills -name '.*.sley-part' -o -name '.*.sley-info' >left
+        [[ ! -s left ]] || fail "partial files are left: $(<left)"
+        expect_nothing_partial kills $size
+        rm -r kills
+    done
+    ((hit > 8)) || fail "only $hit kills have hit"
+}
+
+test_signal INT 130
+test_signal TERM 143
+test_signal KILL 137
+test_journal_errors
+if strace -f -qq -o /dev/null true 2>/dev/null; then
+    test_kills
+else
+    echo "$name: no strace that can kill here: not killed at each system call"
+fi
