@@ -1,0 +1,60 @@
+/*
+ * channel.c: three tasks square numbers that they receive from one channel, and send them to
+ * another. Closing a channel ends its receivers, after the last item.
+ *
+ * prints: the sum of the squares of 1 to 100 is 338350
+ */
+#include <stdio.h>
+#include <sley/sley.h>
+
+static struct sley_chan *numbers, *squares;
+
+static int squarer(void *unused)
+{
+    long n;
+    (void)unused;
+    while (sley_chan_recv(numbers, &n) == 0) {
+        n *= n;
+        if (sley_chan_send(squares, &n) != 0)
+            break;
+    }
+    return 0;
+}
+
+static int feeder(void *unused)
+{
+    (void)unused;
+    for (long n = 1; n <= 100; n++)
+        if (sley_chan_send(numbers, &n) != 0)
+            break;
+    return sley_chan_close(numbers, 0);
+}
+
+static int app(void *unused)
+{
+    long square, sum = 0;
+    (void)unused;
+    if (sley_chan_new(sizeof(long), 10, &numbers) != 0 ||
+        sley_chan_new(sizeof(long), 0, &squares) != 0)
+        return 1;
+    struct sley_task *tasks[4];
+    if (sley_spawn(feeder, NULL, NULL, &tasks[0]) != 0)
+        return 1;
+    for (int i = 1; i < 4; i++)
+        if (sley_spawn(squarer, NULL, NULL, &tasks[i]) != 0)
+            return 1;
+    for (int i = 0; i < 100; i++)
+        if (sley_chan_recv(squares, &square) == 0)
+            sum += square;
+    for (int i = 0; i < 4; i++)
+        sley_join(tasks[i], NULL);
+    printf("the sum of the squares of 1 to 100 is %ld\n", sum);
+    sley_chan_free(numbers);
+    sley_chan_free(squares);
+    return 0;
+}
+
+int main(void)
+{
+    return sley_run(app, NULL, NULL);
+}
