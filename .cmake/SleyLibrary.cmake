@@ -4,7 +4,7 @@ set(sley_include_dirs
     "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/io/include>"
     "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 set(sley_link_libraries Threads::Threads PkgConfig::HWLOC PkgConfig::UV PkgConfig::CURL
-    PkgConfig::MHD PkgConfig::CARES)
+    PkgConfig::CARES PkgConfig::SSL)
 
 add_library(sley SHARED $<TARGET_OBJECTS:sley_sched> $<TARGET_OBJECTS:sley_io>)
 add_library(sley_static STATIC $<TARGET_OBJECTS:sley_sched> $<TARGET_OBJECTS:sley_io>)
