@@ -37,8 +37,10 @@ struct fetch_feed {
     struct sley_semaphore room; /* a permit: the chunk is the reading task's */
     char chunk[FETCH_CHUNK];    /* else the owner's */
 
-    pthread_mutex_t lock; /* over the two below; held for a few instructions */
-    bool filled;          /* the reading task has something for the owner */
+    /* Over the two below; held for a few instructions. Not a sley_mutex, which refuses a cancelled
+     * task: one of the two must hear of the other's end then too. */
+    pthread_mutex_t lock;
+    bool filled; /* the reading task has something for the owner */
     int got; /* bytes in the chunk; 0: the input has ended; else why it cannot be read */
 
     /* The owner's. */

@@ -166,6 +166,8 @@ SLEY_EXPORT int64_t sley_scope_gather(struct sley_scope *scope, int *results, si
 
 /* Cancels everything inside the scope; what sley_cancel_reason() will say there.
  *   reason  a string that outlives the scope, or NULL. The first one stays
+ * From the return of the first call on every child is cancelled; another call at the same time may
+ * return before the first has reached them all.
  * Any thread, while the scope is known to be open. Never parks. Since 0.1. */
 SLEY_EXPORT void sley_scope_cancel(struct sley_scope *scope, const char *reason);
 
