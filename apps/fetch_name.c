@@ -17,6 +17,7 @@
 #include "fetch_name.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "savefile.h"
@@ -129,11 +130,18 @@ static size_t directory_length(const char *name)
     return slash ? (size_t)(slash - name) + 1 : 0;
 }
 
-void fetch_name_beside(const char *name, const char *suffix, char path[FETCH_PATH_SIZE])
+char *fetch_name_beside(const char *name, const char *suffix)
 {
     size_t length = directory_length(name);
+    char *path = malloc(strlen(name) + strlen(suffix) + 2);
 
-    snprintf(path, FETCH_PATH_SIZE, "%.*s.%s%s", (int)length, name, name + length, suffix);
+    /* Without printf(), which alone takes half a page of a stack that is otherwise one page. */
+    if (path) {
+        memcpy(path, name, length);
+        path[length] = '.';
+        strcpy(stpcpy(path + length + 1, name + length), suffix);
+    }
+    return path;
 }
 
 void fetch_name_number(const char *name, unsigned number, char path[FETCH_PATH_SIZE])

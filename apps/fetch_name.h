@@ -14,7 +14,7 @@
 
 enum {
     FETCH_NAME_SIZE = 241, /* of a buffer for a name: the above fit in the 255 of a file system */
-    FETCH_PATH_SIZE = 1024 /* of one for a name with directories, and for what is beside it */
+    FETCH_PATH_SIZE = 1024 /* of one for a name with directories */
 };
 
 /* Makes a file name of an http URL: what follows the last '/' of its path, and the query behind an
@@ -27,8 +27,8 @@ void fetch_name_of_url(const char *url, char name[FETCH_NAME_SIZE]);
  * directories, "a/b.txt". */
 const char *fetch_name_fault(const char *name);
 
-/* The name of what is beside `name`: "a/.b.txt.sley-part". */
-void fetch_name_beside(const char *name, const char *suffix, char path[FETCH_PATH_SIZE]);
+/* The name of what is beside `name`: "a/.b.txt.sley-part"; to be freed. NULL: no memory. */
+char *fetch_name_beside(const char *name, const char *suffix);
 
 /* "a-2.txt" of "a.txt" and 2. */
 void fetch_name_number(const char *name, unsigned number, char path[FETCH_PATH_SIZE]);

@@ -8,10 +8,14 @@
  * then.
  *
  * What keeps the two together is the order. A part that is empty, or without information, is of no
- * use. So it is emptied, then the information is saved, at one instant, and then the first byte is
+ * use. So it is emptied, then an information of before is removed, and then the first byte is
  * written; whenever there are bytes and an information, they belong together, whatever instruction
  * the process was killed at. At the end the part is renamed and the information removed, which is
  * of no use alone.
+ *
+ * The information is another file to be made and removed, which costs as much as one of 200 KiB
+ * does altogether. So it is saved when there is enough to be worth it, or when the transfer is
+ * given up, whatever there is; a kill -9 costs at most that much of each file.
  *
  * How much there is says the size of the part: bytes are appended by a write that has returned, so
  * after a kill all of them are good. After a loss of power they may not be; whoever fears that asks
@@ -46,10 +50,10 @@
 
 #include "console.h"
 
-#define FIRST_LINE    "sley-fetch part 1"
-#define NUMBER        "%020" PRIu64
-#define INFO_LIMIT    65536
-#define DISCARD_LIMIT SLEY_SECONDS(10)
+#define FIRST_LINE  "sley-fetch part 1"
+#define NUMBER      "%020" PRIu64
+#define INFO_LIMIT  65536
+#define LEAVE_LIMIT SLEY_SECONDS(10)
 
 enum {
     READ_SIZE = 65536,
@@ -57,6 +61,7 @@ enum {
     NUMBER_SIZE = 20,
     LINE_SIZE = 3 * (NUMBER_SIZE + 1), /* of a segment */
     SEGMENT_UNIT = 65536,
+    WORTH_INFO = 256 * 1024, /* bytes of a part */
 };
 
 static const struct sley_blocking_options on_files = {.blocking_class = &sley_blocking_files};
@@ -71,9 +76,12 @@ static struct fetch_part *make(const struct sley_file *directory, const char *ur
     part->url = url;
     part->name = name;
     part->total = FETCH_UNKNOWN;
-    fetch_name_beside(name, FETCH_PART, part->path);
-    fetch_name_beside(name, FETCH_INFO, part->info);
-    return part;
+    part->path = fetch_name_beside(name, FETCH_PART);
+    part->info = fetch_name_beside(name, FETCH_INFO);
+    if (part->path && part->info)
+        return part;
+    fetch_part_close(part);
+    return NULL;
 }
 
 /* Not inlined: its array would be on the stacks of all transfers, all the time. */
@@ -89,9 +97,8 @@ __attribute__((noinline)) static bool make_directories(const struct fetch_part *
 }
 
 /* On a thread that may block: the lock, and whether the name still leads to what is locked. */
-static int lock_job(void *arg)
+static int lock(struct fetch_part *part)
 {
-    const struct fetch_part *part = arg;
     int fd = sley_file_descriptor(part->file);
     struct stat ours, named;
 
@@ -103,16 +110,38 @@ static int lock_job(void *arg)
     return ours.st_ino == named.st_ino && ours.st_dev == named.st_dev ? 0 : SLEY_EBUSY;
 }
 
-/* Opens it, and makes it ours. */
-static int open_file(struct fetch_part *part, unsigned flags)
+static int lock_job(void *part)
 {
-    struct sley_file_options options = {.flags = SLEY_FILE_READ | SLEY_FILE_WRITE | flags,
+    return lock(part);
+}
+
+/* The same, and it is empty then, without an information, which would be taken for the new one's.
+ */
+static int empty_job(void *arg)
+{
+    struct fetch_part *part = arg;
+    int error = lock(part);
+
+    if (error)
+        return error;
+    if (ftruncate(sley_file_descriptor(part->file), 0) < 0)
+        return -errno;
+    if (unlinkat(sley_file_descriptor(part->directory), part->info, 0) < 0 && errno != ENOENT)
+        return -errno;
+    return 0;
+}
+
+/* Opens it, and makes it ours: as it is, or a new one. */
+static int open_file(struct fetch_part *part, bool new)
+{
+    struct sley_file_options options = {.flags = SLEY_FILE_READ | SLEY_FILE_WRITE |
+                                                 (new ? SLEY_FILE_CREATE : 0),
                                         .at = part->directory};
     int status = 0, error = sley_file_open(part->path, &options, &part->file);
 
     if (error)
         return error;
-    error = sley_to_thread_with(lock_job, part, &on_files, &status);
+    error = sley_to_thread_with(new ? empty_job : lock_job, part, &on_files, &status);
     if (error || status) {
         sley_file_close(part->file);
         part->file = NULL;
@@ -145,6 +174,7 @@ static int save_info(struct fetch_part *part)
     int error =
         text.bytes ? sley_file_save(part->info, text.bytes, text.length, &options) : SLEY_ENOMEM;
     text_free(&text);
+    part->has_info = !error;
     return error ? error : open_info(part);
 }
 
@@ -206,6 +236,7 @@ static int load_info(struct fetch_part *part)
     free(text);
     if (good && (error = open_info(part)) != 0)
         return error;
+    part->has_info = true;
     return good;
 }
 
@@ -232,7 +263,7 @@ static int load_size(struct fetch_part *part)
 /* 1, or 0 if there is nothing, or nothing of use; then it is removed. */
 static int load(struct fetch_part *part)
 {
-    int good, error = open_file(part, 0);
+    int good, error = open_file(part, false);
 
     if (error == SLEY_ENOENT)
         sley_path_unlink(part->directory, part->info); /* of one that a kill has left so */
@@ -265,19 +296,15 @@ int fetch_part_load(const struct sley_file *directory, const char *url, const ch
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-/* Nobody goes on with an empty part, whatever the information says. */
+/* A segment's progress is written into the information, so there it is needed from the beginning.
+ */
 static int begin(struct fetch_part *part)
 {
-    int error = open_file(part, SLEY_FILE_CREATE);
+    int error = open_file(part, true);
 
     if (error == SLEY_ENOENT && make_directories(part))
-        error = open_file(part, SLEY_FILE_CREATE);
-    if (!error)
-        error = sley_file_truncate(part->file, 0);
-    if (error || part->validator[0])
-        return error ? error : save_info(part);
-    error = sley_path_unlink(part->directory, part->info); /* it would be taken for this one's */
-    return error == SLEY_ENOENT ? 0 : error;
+        error = open_file(part, true);
+    return !error && part->segment_count ? save_info(part) : error;
 }
 
 static void cut(struct fetch_part *part, unsigned count)
@@ -321,6 +348,8 @@ int fetch_part_add(struct fetch_part *part, const void *data, size_t size)
     int error = sley_file_write(part->file, data, size, (int64_t)part->have, &written);
 
     part->have += written;
+    if (!error && !part->has_info && part->validator[0] && part->have >= WORTH_INFO)
+        error = save_info(part);
     return error;
 }
 
@@ -427,14 +456,27 @@ int fetch_part_finish(struct fetch_part *part, bool sync)
     if (error)
         return error;
     error = sley_path_rename(part->directory, part->path, part->name);
-    if (!error && part->validator[0])
+    if (!error && part->has_info)
         sley_path_unlink(part->directory, part->info); /* alone it does no harm */
     return error;
 }
 
+bool fetch_part_keep(struct fetch_part *part)
+{
+    int error = 0;
+
+    if (part->has_info)
+        return true;
+    if (!part->validator[0] || !part->have)
+        return false;
+    SLEY_SHIELD(.deadline = sley_after(LEAVE_LIMIT))
+    error = save_info(part);
+    return !error;
+}
+
 void fetch_part_discard(struct fetch_part *part)
 {
-    SLEY_SHIELD(.deadline = sley_after(DISCARD_LIMIT))
+    SLEY_SHIELD(.deadline = sley_after(LEAVE_LIMIT))
     {
         sley_path_unlink(part->directory, part->path);
         sley_path_unlink(part->directory, part->info);
@@ -447,5 +489,7 @@ void fetch_part_close(struct fetch_part *part)
         return;
     sley_file_close(part->file);
     sley_file_close(part->info_file);
+    free(part->path);
+    free(part->info);
     free(part);
 }

@@ -34,11 +34,12 @@ struct fetch_part {
     uint64_t total;         /* of the complete file, or FETCH_UNKNOWN */
     unsigned segment_count; /* 0: it is written from the beginning to the end */
     struct fetch_segment segments[FETCH_SEGMENTS_MAX];
+    bool has_info;                        /* on the disk */
     struct sley_file *info_file;          /* open if there are segments */
     size_t progress[FETCH_SEGMENTS_MAX];  /* where in it stands how much they have */
     char validator[FETCH_VALIDATOR_SIZE]; /* for If-Range; "": it cannot be resumed */
-    char path[FETCH_PATH_SIZE];           /* of the bytes */
-    char info[FETCH_PATH_SIZE];           /* of what is known of them */
+    char *path;                           /* of the bytes */
+    char *info;                           /* of what is known of them */
 };
 
 /* What an earlier run has left of that URL under that name, ready to go on with: *out is NULL if it
@@ -46,8 +47,9 @@ struct fetch_part {
 int fetch_part_load(const struct sley_file *directory, const char *url, const char *name,
                     struct fetch_part **out);
 
-/* A new, empty one. With a validator, what is known is saved first. With `segments` above 1, a
- * validator and a total, it is cut into so many pieces of about the same size. */
+/* A new, empty one. With a validator, what is known is saved as soon as there is enough to go on
+ * with. With `segments` above 1, a validator and a total, it is cut into so many pieces of about
+ * the same size. */
 int fetch_part_new(const struct sley_file *directory, const char *url, const char *name,
                    const char *validator, uint64_t total, unsigned segments,
                    struct fetch_part **out);
@@ -64,6 +66,10 @@ int fetch_part_verify(struct fetch_part *part, const struct fetch_digest *digest
 
 /* Gives the complete file its name, at one instant. `sync`: it is on the disk before. */
 int fetch_part_finish(struct fetch_part *part, bool sync);
+
+/* Sees to it that a transfer that is given up can be gone on with; false: it cannot, for there is
+ * nothing of it, no validator, or no room for what is known. Also in a task that was cancelled. */
+bool fetch_part_keep(struct fetch_part *part);
 
 /* Removes it from the disk, also in a task that was cancelled. */
 void fetch_part_discard(struct fetch_part *part);

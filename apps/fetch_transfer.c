@@ -320,7 +320,7 @@ void fetch_transfer(const struct fetch_setup *setup, struct fetch_item *item,
     *outcome = (struct fetch_outcome){.state = FETCH_DONE, .retry_after = -1};
     int error = run(&t);
     fetch_end_response(&t);
-    if (error && t.part && !t.part->validator[0])
+    if (error && t.part && !fetch_part_keep(t.part))
         fetch_drop_part(&t);
     fetch_part_close(t.part);
     if (!t.borrowed)

@@ -27,10 +27,11 @@ interrupt_after() # LINES SIGNAL ARGUMENT...
     set_seed_aside
 }
 
-# The transfer that stalls has received half of its file.
+# The transfer that stalls has received half of its file, and remembers so if that is much.
 wait_for_part()
 {
-    until [[ $(stat -c %s dir/.9-100000.sley-part 2>/dev/null) == 50000 ]]; do
+    until [[ $(stat -c %s dir/.9-$size.sley-part 2>/dev/null) == $((size / 2)) ]] \
+        && [[ $size -lt 500000 || -e dir/.9-$size.sley-info ]]; do
         kill -0 $pid || fail "it ended early"
         sleep 0.01
     done
@@ -41,7 +42,7 @@ make_list() # DIRECTORY
     for n in {1..8}; do
         echo "$server/good:0:$1/$n-$((n * 1000))"
     done
-    echo "$server/stall:1:$1/9-100000"
+    echo "$server/stall:1:$1/9-$size"
 }
 
 expect_all_bodies()
@@ -49,11 +50,12 @@ expect_all_bodies()
     for n in {1..8}; do
         expect_body dir/$n-$((n * 1000)) $n $((n * 1000))
     done
-    expect_body dir/9-100000 9 100000
+    expect_body dir/9-$size 9 $size
 }
 
-test_signal() # SIGNAL STATUS
+test_signal() # SIGNAL STATUS SIZE
 {
+    local size=$3
     rm -rf dir
     make_list "$1" >list
     interrupt_after 8 $1 -o dir -i list -J journal.$1
@@ -63,15 +65,15 @@ test_signal() # SIGNAL STATUS
         expect_get $2 8 0 0
         [[ ! -s err ]] || fail "says something on stderr"
     fi
-    [[ ! -e dir/9-100000 ]] || fail "half a file under the final name"
+    [[ ! -e dir/9-$size ]] || fail "half a file under the final name"
     # A torn line, as a kill leaves it.
     printf 'done\t1000\t%s' "$server/good:0:$1/1-1000" >>journal.$1
     get -o dir -i list -J journal.$1
     expect_get 0 1 8 0
-    requests /stall:1:$1/9-100000 | tail -1 | grep -qx 'bytes=50000- "old"' || fail "not resumed"
+    requests /stall:1:$1/9-$size | tail -1 | grep -qx "bytes=$((size / 2))- \"old\"" || fail "not resumed"
     (($(requests /good:0:$1/1-1000 | wc -l) == 1)) || fail "fetched again"
     expect_all_bodies
-    expect_names dir {1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8}000 9-100000
+    expect_names dir {1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8}000 9-$size
     # What is not there any more, or of another size, is fetched again.
     rm dir/1-1000
     echo >>dir/2-2000
@@ -98,23 +100,24 @@ expect_nothing_partial() # DIR SIZE
     done
 }
 
-kill_at() # CALL N URL...
+kill_at() # CALL N RANGES URL...
 {
-    local call=$1 n=$2
-    shift 2
+    local call=$1 n=$2 ranges=$3
+    shift 3
     strace -f -qq -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=$n \
-        "$fetch" get --no-proxy -g 3 --range-size 20K -o kills "$@" >out 2>err
+        "$fetch" get --no-proxy -g $ranges --range-size 20K -o kills "$@" >out 2>err
 }
 
 # kill -9 at system calls that write, name or remove: with new files, with old ones there, and with
 # what the kills before have left. In the end everything comes.
 test_kills()
 {
-    local call n hit=0 size
-    for size in 200000 3000; do
+    local call n hit=0 size ranges
+    for size in 200000 600000 3000; do
+        ((ranges = size == 600000 ? 1 : 3))
         for call in write pwrite64 linkat renameat unlinkat; do
             for n in 1 3; do
-                { kill_at $call $n "$server/good:0:k/"{1,2,3}-$size; } 2>/dev/null && continue
+                { kill_at $call $n $ranges "$server/good:0:k/"{1,2,3}-$size; } 2>/dev/null && continue
                 hit=$((hit + 1))
                 [[ ! -d kills ]] || expect_nothing_partial kills $size
                 [[ ! -e kills/1-$size ]] || echo old >kills/1-$size
@@ -130,9 +133,9 @@ test_kills()
     ((hit > 8)) || fail "only $hit kills have hit"
 }
 
-test_signal INT 130
-test_signal TERM 143
-test_signal KILL 137
+test_signal INT 130 100000
+test_signal TERM 143 100000
+test_signal KILL 137 1000000
 test_journal_errors
 if strace -f -qq -o /dev/null true 2>/dev/null; then
     test_kills

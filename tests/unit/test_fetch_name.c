@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *name_of(const char *url)
@@ -55,15 +56,16 @@ Test(fetch_name, no_byte_escapes)
 
 Test(fetch_name, long_ones_differ)
 {
-    char url[2000] = "http://h/", first[FETCH_NAME_SIZE], path[FETCH_PATH_SIZE];
+    char url[2000] = "http://h/", first[FETCH_NAME_SIZE], path[FETCH_PATH_SIZE], *beside;
 
     memset(url + 9, 'x', 1500);
     strcpy(first, name_of(url));
     url[1500] = 'y';
     cr_expect_str_neq(first, name_of(url));
     cr_expect_lt(strlen(first), (size_t)FETCH_NAME_SIZE);
-    fetch_name_beside(first, FETCH_PART, path);
-    cr_expect_leq(strlen(path), (size_t)255, "%zu", strlen(path));
+    beside = fetch_name_beside(first, FETCH_PART);
+    cr_expect_leq(strlen(beside), (size_t)255, "%zu", strlen(beside));
+    free(beside);
     fetch_name_number(first, 4000000000U, path);
     cr_expect_null(fetch_name_fault(path), "%s", fetch_name_fault(path));
 }
@@ -83,12 +85,14 @@ Test(fetch_name, faults)
 
 Test(fetch_name, beside_and_numbers)
 {
-    char path[FETCH_PATH_SIZE];
+    char path[FETCH_PATH_SIZE], *beside;
 
-    fetch_name_beside("d/e/x.txt", FETCH_INFO, path);
-    cr_expect_str_eq(path, "d/e/.x.txt.sley-info");
-    fetch_name_beside("x", FETCH_PART, path);
-    cr_expect_str_eq(path, ".x.sley-part");
+    beside = fetch_name_beside("d/e/x.txt", FETCH_INFO);
+    cr_expect_str_eq(beside, "d/e/.x.txt.sley-info");
+    free(beside);
+    beside = fetch_name_beside("x", FETCH_PART);
+    cr_expect_str_eq(beside, ".x.sley-part");
+    free(beside);
     fetch_name_number("d.e/x", 2, path);
     cr_expect_str_eq(path, "d.e/x-2");
     fetch_name_number("d.e/x.tar.gz", 3, path);
