@@ -128,6 +128,7 @@ static int response_new(struct sley_http_client *client, struct sley_http_respon
     response->resume_node.run = sley__http_loop_resume;
     list_init(&response->active_link);
     list_init(&response->dirty_link);
+    list_init(&response->full_link);
     *out = response;
     return 0;
 }
@@ -192,6 +193,15 @@ void sley__http_submit_resume(struct sley_http_response *response)
     sley__loop_submit(response->client->loop, &response->resume_node);
 }
 
+/* Takes the hold off again. Under the lock; true: as sley__http_resume(). */
+static bool let_go_on(struct sley_http_response *response)
+{
+    response->paused = false;
+    return sley__http_resume(response);
+}
+
+/* Mostly curl goes on while the task is busy with what it has taken. In a crowd others do, and it
+ * is only let go on when the task waits: then there is one buffer for both. */
 bool sley__http_take(struct sley_http_response *response, struct sley__http_buffer *spare)
 {
     struct sley__http_buffer taken;
@@ -202,10 +212,8 @@ bool sley__http_take(struct sley_http_response *response, struct sley__http_buff
     response->body = *spare;
     *spare = taken;
     done = response->done;
-    if (response->paused) {
-        response->paused = false;
-        resume = sley__http_resume(response);
-    }
+    if (response->paused && !sley__http_is_crowd(response->client))
+        resume = let_go_on(response);
     sley__lock_release(&response->lock);
     if (resume)
         sley__http_submit_resume(response);
@@ -234,13 +242,18 @@ static int await_news(struct sley_http_response *response)
 {
     struct sley__waker waker;
     enum news news;
+    bool resume = false;
     int error = sley__wait_begin(&waker, "http");
 
     sley__lock_acquire(&response->lock);
     news = look(response);
     response->waker = waker;
     response->waiting = news == NOTHING && !error;
+    if (response->paused && !response->body.size)
+        resume = let_go_on(response);
     sley__lock_release(&response->lock);
+    if (resume)
+        sley__http_submit_resume(response);
     if (error)
         return news == COME ? COME : error;
     if (news != NOTHING) {

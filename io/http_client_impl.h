@@ -56,8 +56,8 @@ struct sley__http_buffer {
 enum { SLEY__HTTP_READ_SIZE = 120 * 1024 };
 
 /* What one of so many transfers reads at once, and how much may be held for its task; bytes. */
-size_t sley__http_read_size(uint64_t active);
-size_t sley__http_held_size(uint64_t active);
+size_t sley__http_read_size(uint64_t crowd);
+size_t sley__http_held_size(uint64_t crowd);
 
 #ifdef SLEY_HOSTILE
 enum { SLEY__HTTP_SHELF = 2 };
@@ -122,6 +122,7 @@ struct sley_http_client {
     bool closing;
     struct list active; /* responses in the multi handle, by `active` */
     struct list dirty;  /* responses with something to tell their task, by `dirty` */
+    struct list full;   /* responses that curl is to hold up, by `full` */
 };
 
 /* How a transfer ended, beside curl's word for it. */
@@ -204,12 +205,12 @@ struct sley_http_response {
     struct sley__waker waker; /* valid while `waiting` */
     bool waiting, done;
     bool headers_there; /* pulled: status, url and headers are not written any more */
-    bool paused;        /* the loop holds curl up: the buffer is full */
+    bool paused;        /* the loop holds curl up, or is about to: the buffer is full */
     bool resuming;      /* resume_node is in the inbox */
     struct sley__http_buffer body;
 
     /* I/O thread only */
-    struct list active_link, dirty_link;
+    struct list active_link, dirty_link, full_link;
     bool active;         /* in the multi handle */
     size_t read_size;    /* what curl reads at once */
     bool started;        /* the request is on its way; read by the task after the end */
@@ -226,6 +227,18 @@ struct sley_http_response {
     char *url; /* pulled: the one that answers; allocated */
     char curl_error[CURL_ERROR_SIZE];
 };
+
+/* How many responses are in use: those that run, and those whose task is about to send them off, so
+ * that the first of a crowd know of it. A guess: they come and go. */
+static inline uint64_t sley__http_crowd(const struct sley_http_client *client)
+{
+    uint32_t refs = load_relaxed(&client->refs);
+
+    return refs > 2 ? refs - 2 : 1; /* the owner's, and the loop's */
+}
+
+/* http_client_buffer.c: whether they are so many that each is to have as little as possible. */
+bool sley__http_is_crowd(const struct sley_http_client *client);
 
 /* http_client.c: any thread */
 void sley__http_client_unref(struct sley_http_client *client);

@@ -53,6 +53,7 @@ void sley__http_loop_end(struct sley_http_response *response, enum sley__http_en
     response->active = false;
     list_remove(&response->active_link);
     list_remove(&response->dirty_link);
+    list_remove(&response->full_link);
     if (response->end == SLEY__HTTP_BY_CURL)
         response->end = why;
     response->code = code;
@@ -116,6 +117,25 @@ static void tell_tasks(struct sley_http_client *client)
     }
 }
 
+/* After each call that may have let curl read. */
+static void hold_full(struct sley_http_client *client)
+{
+    struct list *link;
+
+    while ((link = list_pop_front(&client->full))) {
+        struct sley_http_response *response =
+            container_of(link, struct sley_http_response, full_link);
+        bool paused, held;
+
+        sley__lock_acquire(&response->lock);
+        paused = response->paused; /* else its task has taken all meanwhile */
+        held = response->upload.held;
+        sley__lock_release(&response->lock);
+        if (paused)
+            curl_easy_pause(response->easy, CURLPAUSE_RECV | (held ? CURLPAUSE_SEND : 0));
+    }
+}
+
 static void on_timer(uv_timer_t *handle)
 {
     struct sley_http_client *client = handle->data;
@@ -134,6 +154,7 @@ static void take_turn(struct sley__deferred *deferred)
     for (int i = 0; i < KICKS && client->kick; i++) {
         client->kick = false;
         curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+        hold_full(client);
     }
     if (client->kick)
         uv_timer_start(&client->timer, on_timer, 0, 0);
@@ -152,8 +173,10 @@ static void on_events(uv_poll_t *handle, int status UNUSED, int what UNUSED)
     for (int batch = 0; batch < BATCHES && more; batch++) {
         int count = sley__http_sockets_events(&client->sockets, events, &more);
 
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < count; i++) {
             curl_multi_socket_action(client->multi, events[i].fd, events[i].bits, &running);
+            hold_full(client);
+        }
     }
     turn_soon(client);
 }
@@ -191,7 +214,7 @@ static int set_interest(CURL *easy UNUSED, curl_socket_t fd, int what, void *arg
  */
 static bool add(struct sley_http_client *client, struct sley_http_response *response)
 {
-    size_t size = sley__http_read_size(load_relaxed(&client->stats.active));
+    size_t size = sley__http_read_size(sley__http_crowd(client));
 
     if (curl_easy_setopt(response->easy, CURLOPT_BUFFERSIZE, (long)size) == CURLE_OK)
         response->read_size = size;
@@ -243,6 +266,7 @@ void sley__http_loop_resume(struct sley__inbox_node *node)
     if (response->active) {
         response->last_heard = uv_now(&response->client->loop->uv);
         curl_easy_pause(response->easy, held);
+        hold_full(response->client); /* it hands over what it has kept */
         turn_soon(response->client);
     }
     sley__http_response_unref(response);
@@ -351,6 +375,7 @@ static int open_client(struct sley_http_client *client)
     configure_multi(client);
     list_init(&client->active);
     list_init(&client->dirty);
+    list_init(&client->full);
     list_init(&client->round.link);
     client->round.run = take_turn;
     client->resident.close = close_client;

@@ -5,7 +5,8 @@
  * Without a sink the body grows in memory, without the lock: the task sleeps until the end. With a
  * sink there is a bounded buffer between the I/O thread and the task. When it is full curl is told
  * to pause, which stops reading from the socket, so that in the end the server waits; the task
- * takes the whole buffer out at once and asks for more.
+ * takes the whole buffer out at once and asks for more. (Told in the midst of a read it would copy
+ * the rest of it, for half of all bytes: measured.)
  *
  * An answer that is pulled is shown to its task when its headers are complete, which curl does not
  * say: it is after the empty line, unless what they are headers of is not the answer (a 100
@@ -143,32 +144,35 @@ static size_t keep(struct sley_http_response *response, const char *data, size_t
     return size;
 }
 
-/* Held up when the next read might not fit: curl would keep what it may not hand over, in a copy.
- * It does so all the same with what it has read already, if that is unpacked into several pieces.
+/* What curl has read it hands over in pieces of 16 KiB, and what it may not hand over it keeps, in
+ * a copy. So a transfer is to be held up as soon as the next read might not fit, but curl is told
+ * when it has handed over all of this one (http_client_loop.c). Only what one read has made more
+ * of, by unpacking, or by TLS, which reads again, may find no room.
  */
 static size_t pass_on(struct sley_http_response *response, const char *data, size_t size)
 {
+    struct sley_http_client *client = response->client;
     struct sley__http_buffer *body = &response->body;
-    size_t limit = sley__http_held_size(load_relaxed(&response->client->stats.active));
-    bool full, hold, held, added = true;
+    size_t limit = sley__http_held_size(sley__http_crowd(client));
+    size_t most = limit > response->read_size ? limit : response->read_size;
+    bool full, hold, added = true;
 
     sley__lock_acquire(&response->lock);
-    full = body->size && body->size + size > limit;
+    full = body->size && body->size + size > most;
     if (!full) {
-        sley__http_buffer_borrow(response->client, body, SIZE_MAX);
+        sley__http_buffer_borrow(client, body, SIZE_MAX);
         added = sley__http_buffer_add(body, data, size);
     }
     hold = full || body->size + response->read_size > limit;
     response->paused = hold;
-    held = response->upload.held;
     sley__lock_release(&response->lock);
     if (!added)
         return fail(response, SLEY__HTTP_NO_MEMORY);
     sley__http_loop_tell(response);
     if (full)
         return CURL_WRITEFUNC_PAUSE;
-    if (hold)
-        curl_easy_pause(response->easy, CURLPAUSE_RECV | (held ? CURLPAUSE_SEND : 0));
+    if (hold && !list_linked(&response->full_link))
+        list_push_back(&client->full, &response->full_link);
     return size;
 }
 

@@ -95,7 +95,7 @@ Test(http_client_buffer, shares)
 #ifndef SLEY_HOSTILE
     cr_expect_eq(sley__http_read_size(16), SLEY__HTTP_READ_SIZE);
     cr_expect_eq(sley__http_held_size(16), 256 * 1024);
-    cr_expect_leq(1000 * sley__http_read_size(1000), 8 << 20);
-    cr_expect_leq(1000 * sley__http_held_size(1000), 17 << 20);
+    cr_expect_leq(1000 * sley__http_read_size(1000), 4 << 20);
+    cr_expect_leq(1000 * sley__http_held_size(1000), 4 << 20);
 #endif
 }
