@@ -167,6 +167,7 @@ void sley_listener_free(struct sley_listener *listener)
         return;
     if (listener->path)
         sley__unix_remove(listener->path, listener->device, listener->inode);
+    sley__fd_leave(listener->fd); /* or its address might be in use a little longer */
     sley__fd_remove(listener->fd);
     if (listener->reserve >= 0)
         close(listener->reserve);

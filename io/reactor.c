@@ -47,6 +47,11 @@
  * copy: what the set knows a descriptor by is its number and what was opened, so the next copy, of
  * the same number as likely as not, would be refused as being there already. So those of which
  * there may be copies are taken out by hand (leave). Not all, for that is a system call.
+ *
+ * While a thread looks at the set it holds what it looks at, so a close takes effect when that look
+ * is over, or when that thread has a processor again. The peer of a stream hears of its end that
+ * much later. But the port of a listener or of a UDP socket is wanted again at once, so those, too,
+ * are taken out by hand, which waits for the look.
  */
 #define _GNU_SOURCE
 #include "reactor.h"

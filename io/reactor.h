@@ -63,8 +63,9 @@ void sley__reactor_watch(struct sley__reactor *reactor);
  * thread. Never parks. */
 MUST_USE int sley__fd_add(struct sley__reactor *reactor, int descriptor, struct sley__fd **out);
 
-/* From now on no events come for it; only for a descriptor that is about to be closed, or replaced,
- * and of which this process may have copies: else that does it. Any thread, any number of times. */
+/* From now on no events come for it, and nobody looks at it; only for a descriptor that is about to
+ * be closed, or replaced, and of which this process may have copies, or whose close must have taken
+ * effect when it returns: else the close does it. Any thread, any number of times. */
 void sley__fd_leave(struct sley__fd *fd);
 
 /* Closes the descriptor and frees the record. No one may be in a call on it. Any thread. */

@@ -269,6 +269,7 @@ void sley_udp_free(struct sley_udp *udp)
 {
     if (!udp)
         return;
+    sley__fd_leave(udp->fd); /* or its address might be in use a little longer */
     sley__fd_remove(udp->fd);
     free(udp);
 }

@@ -446,11 +446,13 @@ TASK_TEST(buffered, goes_on_after_a_partial_write)
 TASK_TEST(buffered, peer_is_gone)
 {
     struct sink sink;
+    char byte;
 
     open_sink(&sink, 0, 0);
     assert_ok(sley_writer_write(sink.writer, "abc", 3, NULL));
     sley_stream_free(sink.ends[1]);
     sink.ends[1] = NULL;
+    assert_code(sley_stream_read(sink.ends[0], &byte, 1), SLEY_EOF); /* now it is gone */
     assert_code(sley_writer_flush(sink.writer), SLEY_EPIPE);
     cr_assert_eq(sley_writer_waiting(sink.writer), 3);
     close_sink(&sink);
