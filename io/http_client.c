@@ -323,6 +323,7 @@ static int pump(struct sley_http_response *response)
 static int send_once(struct sley_http_response *response)
 {
     fetch_add_relaxed(&response->refs, 1); /* the loop's */
+    fetch_add_relaxed(&response->client->crowd, 1);
     sley__loop_submit(response->client->loop, &response->submit_node);
     return response->sink ? pump(response) : sley__http_await(response);
 }

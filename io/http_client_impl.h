@@ -101,6 +101,8 @@ struct sley_http_client {
 
     struct sley__http_shelf shelf;
 
+    atomic(uint64_t) crowd; /* transfers; counted by their tasks, given back by the I/O thread */
+
     /* Counters. Written by the I/O thread only, read by anybody; nothing hangs on their order. */
     struct {
         atomic(uint64_t) transfers, failed, active, connections, open, reused, received, sent;
@@ -228,13 +230,11 @@ struct sley_http_response {
     char curl_error[CURL_ERROR_SIZE];
 };
 
-/* How many responses are in use: those that run, and those whose task is about to send them off, so
- * that the first of a crowd know of it. A guess: they come and go. */
+/* How many transfers there are: those that run, and those that are on their way to the I/O thread,
+ * so that the first of a crowd know of it. They come and go meanwhile. */
 static inline uint64_t sley__http_crowd(const struct sley_http_client *client)
 {
-    uint32_t refs = load_relaxed(&client->refs);
-
-    return refs > 2 ? refs - 2 : 1; /* the owner's, and the loop's */
+    return load_relaxed(&client->crowd);
 }
 
 /* http_client_buffer.c: whether they are so many that each is to have as little as possible. */
@@ -249,7 +249,8 @@ void sley__http_response_unref(struct sley_http_response *response);
  * its source failed with. From the task. Parks. */
 MUST_USE int sley__http_await(struct sley_http_response *response);
 /* Takes what has arrived, in exchange for the empty buffer `spare`. True if that is all there will
- * ever be. Has the transfer go on if it was held up by a full buffer. From the task. */
+ * ever be. A transfer that was held up by a full buffer goes on, in a crowd not before the next
+ * await. From the task. */
 bool sley__http_take(struct sley_http_response *response, struct sley__http_buffer *spare);
 /* Breaks the transfer off and leaves it, with the task's half of it. */
 void sley__http_abandon(struct sley_http_response *response);

@@ -58,6 +58,7 @@ void sley__http_loop_end(struct sley_http_response *response, enum sley__http_en
         response->end = why;
     response->code = code;
     count(response, response->end == SLEY__HTTP_BY_CURL && code == CURLE_OK);
+    fetch_sub_relaxed(&client->crowd, 1);
 
     sley__lock_acquire(&response->lock);
     response->done = true;
@@ -252,6 +253,21 @@ void sley__http_loop_cancel(struct sley__inbox_node *node)
     sley__http_response_unref(response);
 }
 
+/* Curl hands over what it has kept. If a callback does not take it, curl says so here, and to
+ * nobody else. (That there is no connection any more is said at the end of the transfer.) */
+static void let_go_on(struct sley_http_response *response, int held)
+{
+    struct sley_http_client *client = response->client;
+    CURLcode code;
+
+    response->last_heard = uv_now(&client->loop->uv);
+    code = curl_easy_pause(response->easy, held);
+    if (code != CURLE_OK && code != CURLE_BAD_FUNCTION_ARGUMENT)
+        sley__http_loop_end(response, SLEY__HTTP_BY_CURL, code);
+    hold_full(client);
+    turn_soon(client);
+}
+
 void sley__http_loop_resume(struct sley__inbox_node *node)
 {
     struct sley_http_response *response =
@@ -263,12 +279,8 @@ void sley__http_loop_resume(struct sley__inbox_node *node)
     held |= response->paused ? CURLPAUSE_RECV : 0;
     held |= response->upload.held ? CURLPAUSE_SEND : 0;
     sley__lock_release(&response->lock);
-    if (response->active) {
-        response->last_heard = uv_now(&response->client->loop->uv);
-        curl_easy_pause(response->easy, held);
-        hold_full(response->client); /* it hands over what it has kept */
-        turn_soon(response->client);
-    }
+    if (response->active)
+        let_go_on(response, held);
     sley__http_response_unref(response);
 }
 

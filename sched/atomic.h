@@ -75,6 +75,8 @@ void sley__hostile_pause(void); /* now and then yields the processor, from a pri
     (SLEY__ATOMIC_POINT(), atomic_fetch_add_explicit((p), (v), memory_order_acq_rel))
 #define fetch_add_seq_cst(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
+#define fetch_sub_relaxed(p, v) \
+    (SLEY__ATOMIC_POINT(), atomic_fetch_sub_explicit((p), (v), memory_order_relaxed))
 #define fetch_sub_acq_rel(p, v) \
     (SLEY__ATOMIC_POINT(), atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel))
 #define fetch_or_acq_rel(p, v) \
