@@ -42,6 +42,7 @@ static void heard(struct sley_http_response *response)
     response->last_heard = uv_now(&response->client->loop->uv);
 }
 
+/* One without a value leads nowhere, and curl does not follow it. */
 static bool has_location(const struct sley__http_buffer *headers)
 {
     const char *line = headers->data;
@@ -49,7 +50,9 @@ static bool has_location(const struct sley__http_buffer *headers)
     while (line && strncasecmp(line, "Location:", 9) != 0)
         if ((line = strchr(line, '\n')))
             line++;
-    return line != NULL;
+    if (line)
+        line += 9 + strspn(line + 9, " \t");
+    return line && *line && *line != '\r' && *line != '\n';
 }
 
 /* Whether the headers that have just ended are those of the answer. */
