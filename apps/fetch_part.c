@@ -15,7 +15,7 @@
  *
  * The information is another file to be made and removed, which costs as much as one of 200 KiB
  * does altogether. So it is saved when there is enough to be worth it, or when the transfer is
- * given up, whatever there is; a kill -9 costs at most that much of each file.
+ * given up, whatever there is; a kill -9 before costs that much of a file, and a piece.
  *
  * How much there is says the size of the part: bytes are appended by a write that has returned, so
  * after a kill all of them are good. After a loss of power they may not be; whoever fears that asks

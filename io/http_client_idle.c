@@ -36,7 +36,7 @@ void sley__http_idle_begin(struct sley_http_response *response)
 }
 
 /* Whether something moved since the last look that on_body and on_header have not seen: the request
- * is still being sent, or its task holds it up. */
+ * is still being sent, or its task holds it up, or did until now. */
 static bool moves(struct sley_http_response *response)
 {
     curl_off_t uploaded = 0;
@@ -46,7 +46,7 @@ static bool moves(struct sley_http_response *response)
     moved = uploaded != response->uploaded;
     response->uploaded = uploaded;
     sley__lock_acquire(&response->lock);
-    moved |= response->paused || response->upload.held;
+    moved |= response->paused || response->resuming || response->upload.held;
     sley__lock_release(&response->lock);
     return moved;
 }
