@@ -41,7 +41,7 @@ struct fetch_feed {
      * task: one of the two must hear of the other's end then too. */
     pthread_mutex_t lock;
     bool filled; /* the reading task has something for the owner */
-    int got; /* bytes in the chunk; 0: the input has ended; else why it cannot be read */
+    int got;     /* bytes in the chunk; 0: the input has ended; else why it cannot be read */
 
     /* The owner's. */
     bool taken;        /* the chunk is, and must be given back */
