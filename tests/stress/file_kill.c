@@ -12,6 +12,7 @@
 #include "stress.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -70,6 +71,7 @@ static void child(int pipe)
 {
     struct sley_options options = {.workers = 2, .unpinned = true};
 
+    CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "it would stay behind");
     _exit(sley_run(save_all, &pipe, &options) == 5 ? 5 : 6);
 }
 

@@ -49,10 +49,10 @@ static struct {
     uint64_t seed;
     atomic_uint_fast64_t signs_of_life;
     pthread_t watchdog;
-    pthread_mutex_t lock; /* protects `runtimes` and `done` */
+    pthread_mutex_t lock; /* protects `runtimes`, `watching` and `done` */
     pthread_cond_t changed;
     const struct sley_runtime *runtimes[STRESS_RUNTIMES_MAX]; /* what the watchdog dumps */
-    bool done;
+    bool watching, done;
 } stress = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 /* --- failing -------------------------------------------------------------------------------- */
@@ -150,6 +150,8 @@ static inline void *stress_watch(void *arg)
 
     (void)arg;
     pthread_mutex_lock(&stress.lock);
+    stress.watching = true;
+    pthread_cond_signal(&stress.changed);
     while (!stress.done) {
         struct timespec until;
         uint64_t now = atomic_load(&stress.signs_of_life);
@@ -186,6 +188,17 @@ static inline uint64_t stress_choose_seed(void)
            1000000000u;
 }
 
+/* Returns when it watches: AddressSanitizer allocates on a thread's way to its function, and a fork
+ * in that instant has a child whose allocator is locked for ever. */
+static inline void stress_start_watchdog(void)
+{
+    CHECK(pthread_create(&stress.watchdog, NULL, stress_watch, NULL) == 0, "no watchdog");
+    pthread_mutex_lock(&stress.lock);
+    while (!stress.watching)
+        pthread_cond_wait(&stress.changed, &stress.lock);
+    pthread_mutex_unlock(&stress.lock);
+}
+
 static inline void stress_begin(int argc, char **argv)
 {
     const char *scale = argc > 1 ? argv[1] : getenv("SLEY_STRESS_SCALE");
@@ -198,7 +211,7 @@ static inline void stress_begin(int argc, char **argv)
         exit(2);
     }
     stress.seed = stress_choose_seed();
-    CHECK(pthread_create(&stress.watchdog, NULL, stress_watch, NULL) == 0, "no watchdog");
+    stress_start_watchdog();
 }
 
 /* Returns main's result. */
