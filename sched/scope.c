@@ -131,18 +131,18 @@ static int wait_once(struct sley_scope *scope, int waits)
     return error;
 }
 
-/* Like wait_once() until it is there: 0, or an error and the lock is not held. The owner. */
+/* Like wait_once() until it is there: 0, or an error and the lock is not held. What is there
+ * already is told to who is cancelled as well: the winner of a race is known after it has cancelled
+ * the rest, the owner included. The owner. */
 static int wait_for(struct sley_scope *scope, int waits)
 {
-    int error = waits == QUIET ? 0 : sley__wait_check();
+    int error;
 
-    if (unlikely(error))
-        return error;
     if (unlikely(sley_self() != scope->family.owner))
-        return SLEY_EPERM;
+        return sley_self() ? SLEY_EPERM : SLEY_ENOTASK;
     lock(scope);
     while (!is_there(scope, waits))
-        if ((error = wait_once(scope, waits))) {
+        if ((error = wait_once(scope, waits)) && !is_there(scope, waits)) {
             unlock(scope);
             return error;
         }
@@ -251,10 +251,12 @@ static void fill(struct sley_scope *scope, const struct sley_scope_options *opti
     *scope = (struct sley_scope){.policy = options->policy,
                                  .discard = options->discard,
                                  .limit = options->limit,
-                                 .outer_deadline = sley_deadline(),
+                                 .outer_deadline = sley_deadline_narrow(SLEY_FOREVER),
                                  .family = {.ended = child_ended, .unpinned = unpinned}};
     list_init(done_of(scope));
-    scope->family.deadline = options->shield ? SLEY_FOREVER : scope->outer_deadline;
+    if (options->shield)
+        scope->outer_bound = sley__wait_bound(SLEY_FOREVER);
+    scope->family.deadline = options->shield ? SLEY_FOREVER : sley_deadline();
     if (options->deadline)
         scope->family.deadline = min_i64(scope->family.deadline, options->deadline);
 }
@@ -315,6 +317,8 @@ int sley_scope_close(struct sley_scope *scope)
         return SLEY_EPERM;
     await_quiet(scope);
     sley__family_close(&scope->family);
+    if (scope->family.shield)
+        sley__wait_bound(scope->outer_bound);
     sley_deadline_restore(scope->outer_deadline);
     await_quiet(scope); /* a cancel from outside that had begun before */
     drop_results(scope);
@@ -330,17 +334,32 @@ int sley_scope_close(struct sley_scope *scope)
 
 /* --- spawn ---------------------------------------------------------------------------------- */
 
-/* Waits in the queue for a turn. Any task inside. */
+/* Takes a turn that is free. Under the lock. */
+static bool take_turn(struct sley_scope *scope)
+{
+    bool is_free = scope->running < scope->limit;
+
+    scope->running += is_free;
+    return is_free;
+}
+
+/* Waits in the queue for a turn; one that is there needs no wait, so it is also for who is
+ * cancelled. Any task inside. */
 static NOINLINE int await_turn(struct sley_scope *scope)
 {
     struct sley__waiter waiter;
-    int error = sley__waiter_begin(&waiter, "room in a scope");
+    bool taken;
+    int error;
 
-    if (error)
+    lock(scope);
+    taken = take_turn(scope);
+    unlock(scope);
+    if (taken)
+        return 0;
+    if ((error = sley__waiter_begin(&waiter, "room in a scope")))
         return error;
     lock(scope);
-    if (scope->running < scope->limit) {
-        scope->running++;
+    if (take_turn(scope)) {
         unlock(scope);
         sley__waiter_abandon(&waiter);
         return 0;
@@ -450,6 +469,17 @@ int64_t sley_scope_gather(struct sley_scope *scope, int *results, size_t count)
     spawned = (int64_t)scope->family.spawned;
     unlock(scope);
     return spawned;
+}
+
+int sley_scope_wait(struct sley_scope *scope)
+{
+    int error = wait_for(scope, QUIET);
+
+    if (error)
+        return error;
+    error = scope->error;
+    unlock(scope);
+    return error;
 }
 
 size_t sley_scope_errors(struct sley_scope *scope, struct sley_scope_error *errors, size_t max)

@@ -242,6 +242,15 @@ int sley__task_each(struct sley__task_pool *pool, int (*visit)(struct sley_task 
     return 0;
 }
 
+void sley__task_panic_scope(const struct sley_task *task)
+{
+    sley__panic(__FILE__, __LINE__,
+                "task %llu \"%s\", spawned at %s, has ended inside of a scope that it has opened: "
+                "close it on every way out, as SLEY_SCOPE does",
+                (unsigned long long)load_relaxed(&task->id), sley__task_name(task),
+                sley__task_site(task));
+}
+
 #ifdef SLEY_DEBUG
 /* --- locks ---------------------------------------------------------------------------------- */
 

@@ -369,6 +369,10 @@ const char *sley__task_name(const struct sley_task *task);
 /* "file:line" of its spawn. Any thread, for a task that has been spawned once. */
 const char *sley__task_site(const struct sley_task *task);
 
+/* Its function has returned out of a scope that is open: what is left of that lies where its stack
+ * was, and its children would write there. */
+void sley__task_panic_scope(const struct sley_task *task) __attribute__((noreturn, cold));
+
 #ifdef SLEY_DEBUG
 /* Before the running task parks or yields: panics if it has a pthread mutex, which belongs to the
  * kernel thread that it is about to leave. The task itself. */

@@ -282,6 +282,19 @@ static void set_deadline(struct sley_task *task, int64_t deadline)
     task->deadline = deadline;
 }
 
+int64_t sley__wait_bound(int64_t bound)
+{
+    struct sley__worker *worker;
+    struct sley_task *task = current_task(&worker);
+    int64_t previous = SLEY_FOREVER;
+
+    if (task && task->flow) {
+        previous = task->flow->outside_deadline;
+        task->flow->outside_deadline = bound;
+    }
+    return previous;
+}
+
 int64_t sley_deadline_narrow(int64_t deadline)
 {
     struct sley__worker *worker;

@@ -122,6 +122,11 @@ bool sley__on_worker(void);
  * the worker's other tasks. Call it after such an operation. From a task. May yield. */
 void sley__wait_spend(void);
 
+/* Sets what bounds the deadline of a generator's body from outside, its consumer's, and returns
+ * what did: SLEY_FOREVER while a shield is open in the body, which cannot be left meanwhile. Takes
+ * effect with the next change of the deadline. Elsewhere it does nothing. */
+int64_t sley__wait_bound(int64_t bound);
+
 /* --- values of a task ---------------------------------------------------------------------------
  *
  * What local.c keeps for a task: the task has a pointer to it, and sched calls back when the task

@@ -425,6 +425,8 @@ static inline struct sley__worker *run_task(struct sley__worker *worker, struct 
     if (unlikely(task->has_locals))
         task->locals->functions->end();
     SLEY_PROBE2(task_end, task, result);
+    if (unlikely(task->family != NULL))
+        sley__task_panic_scope(task);
     sley__task_check_end(task);
     worker = task->worker;
     worker->current = NULL;

@@ -728,6 +728,77 @@ TASK_TEST(generator, its_deadline_is_its_own)
     return 0;
 }
 
+/* Tells the deadline behind a scope, then the one in a shield, then that behind it. */
+static int opens_scopes(struct sley_generator *self, UNUSED_ARG void *arg)
+{
+    struct sley_scope scope;
+    int64_t now, inside = 0;
+    int error = 0;
+
+    while (!error) {
+        SLEY_SCOPE(&scope)
+        (void)sley_yield();
+        now = sley_deadline();
+        if ((error = sley_yield_value(self, &now)))
+            break;
+        SLEY_SHIELD()
+        inside = sley_deadline();
+        if ((error = sley_yield_value(self, &inside)))
+            break;
+        now = sley_deadline();
+        error = sley_yield_value(self, &now);
+    }
+    return 0;
+}
+
+/* What bounds the body is who asks, each time anew; a shield holds it off. */
+TASK_TEST(generator, scopes_in_the_body_leave_deadlines_alone)
+{
+    int64_t near = sley_now() + SLEY_SECONDS(1000), nearer = near - SLEY_SECONDS(500), seen;
+    struct sley_generator *generator;
+
+    assert_ok(sley_generator_new(opens_scopes, NULL, sizeof seen, NULL, &generator));
+    for (int i = 0; i < 3; i++) {
+        int64_t outside = i == 0 ? near : i == 1 ? SLEY_FOREVER : nearer;
+        int64_t previous = sley_deadline_narrow(outside);
+
+        for (int step = 0; step < 3; step++) {
+            assert_code(sley_generator_next(generator, &seen), 1);
+            cr_assert_eq(seen, step == 1 ? SLEY_FOREVER : outside, "round %d, step %d", i, step);
+            cr_assert_eq(sley_deadline(), outside);
+        }
+        sley_deadline_restore(previous);
+    }
+    sley_generator_free(generator);
+    return 0;
+}
+
+static int cleans_up_in_a_shield(struct sley_generator *self, void *arg)
+{
+    int item = 1;
+
+    (void)sley_yield_value(self, &item);
+    SLEY_SHIELD()
+    *(int *)arg = sley_sleep(1);
+    return 0;
+}
+
+TASK_TEST(generator, the_cleanup_for_a_late_task_may_wait)
+{
+    struct sley_generator *generator;
+    int slept = 1, item;
+    int64_t previous;
+
+    assert_ok(sley_generator_new(cleans_up_in_a_shield, &slept, sizeof item, NULL, &generator));
+    assert_code(sley_generator_next(generator, &item), 1);
+    previous = sley_deadline_narrow(1);
+    sley_generator_free(generator);
+    assert_ok(slept);
+    assert_code(sley_sleep(1), SLEY_ETIMEDOUT);
+    sley_deadline_restore(previous);
+    return 0;
+}
+
 TASK_TEST(generator, a_late_task_does_not_enter)
 {
     struct sley_generator *generator = made(count, &ten);

@@ -383,6 +383,46 @@ TASK_TEST(scope, first_success_cancels_the_rest)
     return 0;
 }
 
+TASK_TEST(scope, the_winner_of_a_race_is_told)
+{
+    struct sley_scope scope;
+    struct sley_child child;
+
+    assert_ok(
+        sley_scope_open(&scope, &(struct sley_scope_options){.policy = SLEY_SCOPE_FIRST_SUCCESS}));
+    for (int i = 0; i < 3; i++)
+        spawn_in(&scope, i == 1 ? returns : waits, AS_ARG(7));
+    cr_assert_eq(sley_scope_next(&scope, &child), 1);
+    cr_assert_eq(child.result, 7);
+    cr_assert_eq(child.index, 1);
+    assert_ok(sley_scope_close(&scope));
+    return 0;
+}
+
+static int fails_after_all_are_there(void *arg)
+{
+    (void)sley_barrier_wait(arg);
+    return returns(AS_ARG(SLEY_ENOENT));
+}
+
+/* Under the policy by which the first one cancels the rest. */
+TASK_TEST(scope, every_error_can_be_read_after_a_wait)
+{
+    static struct sley_barrier barrier = SLEY_BARRIER_INIT(4);
+    struct sley_scope_error errors[4];
+    struct sley_scope scope;
+
+    assert_ok(sley_scope_open(&scope, NULL));
+    for (int i = 0; i < 4; i++)
+        spawn_in(&scope, fails_after_all_are_there, &barrier);
+    assert_code(sley_scope_wait(&scope), SLEY_ENOENT);
+    cr_assert_eq(sley_scope_errors(&scope, errors, 4), 4);
+    for (int i = 0; i < 4; i++)
+        assert_code(errors[i].error, SLEY_ENOENT);
+    assert_code(sley_scope_close(&scope), SLEY_ENOENT);
+    return 0;
+}
+
 TASK_TEST(scope, without_success_the_first_error_counts)
 {
     struct sley_scope scope;
@@ -485,9 +525,42 @@ TASK_TEST(scope, children_of_a_cancelled_scope_are_born_cancelled)
     assert_ok(sley_scope_open(&scope, &(struct sley_scope_options){.shield = true}));
     sley_scope_cancel(&scope, NULL);
     spawn_in(&scope, waits, NULL);
-    cr_assert_eq(sley_scope_next(&scope, &child), SLEY_ECANCELED);
+    assert_ok(sley_scope_wait(&scope));
+    cr_assert_eq(sley_scope_next(&scope, &child), 1, "what has ended is told");
+    assert_code(child.result, SLEY_ECANCELED);
     assert_ok(sley_scope_close(&scope));
     cr_assert_eq(ends, 1);
+    return 0;
+}
+
+/* Until somebody lets it go, whatever else happens. */
+static int stays(void *arg)
+{
+    SLEY_SHIELD()
+    (void)sley_event_wait(arg);
+    return returns(AS_ARG(2));
+}
+
+TASK_TEST(scope, cancelled_it_waits_for_nobody)
+{
+    static struct sley_event gate;
+    struct sley_scope scope;
+    struct sley_child child;
+    struct sley_task *task;
+    int result;
+
+    assert_ok(sley_scope_open(&scope, NULL));
+    assert_ok(sley_scope_spawn(&scope, stays, &gate, NULL, &task));
+    let_others_run();
+    sley_scope_cancel(&scope, NULL);
+    assert_code(sley_scope_next(&scope, &child), SLEY_ECANCELED);
+    assert_code(sley_scope_join(&scope, task, &result), SLEY_ECANCELED);
+    assert_code((int)sley_scope_gather(&scope, &result, 1), SLEY_ECANCELED);
+    sley_event_set(&gate);
+    assert_ok(sley_scope_wait(&scope));
+    cr_assert_eq(sley_scope_gather(&scope, &result, 1), 1);
+    cr_assert_eq(result, 2);
+    assert_ok(sley_scope_close(&scope));
     return 0;
 }
 
@@ -704,6 +777,19 @@ ONE_WORKER_TEST(scope, who_waits_for_a_turn_can_be_cancelled)
     spawn_in(&scope, returns, NULL);
     assert_ok(sley_scope_close(&scope));
     cr_assert_eq(ends, 2);
+    return 0;
+}
+
+/* The child of a cancelled scope runs, with a limit as without one. */
+TASK_TEST(scope, a_turn_that_is_there_is_also_for_who_is_cancelled)
+{
+    struct sley_scope scope;
+
+    assert_ok(sley_scope_open(&scope, &(struct sley_scope_options){.limit = 2}));
+    sley_scope_cancel(&scope, NULL);
+    spawn_in(&scope, returns, NULL);
+    assert_ok(sley_scope_close(&scope));
+    cr_assert_eq(ends, 1);
     return 0;
 }
 

@@ -50,6 +50,9 @@ enum sley_scope_policy {
                                  only if there was no such one */
 };
 
+/* What cancels the rest cancels the owner's waiting inside as well, but what has ended by then is
+ * still told: by sley_scope_next() at once, and by all calls after a sley_scope_wait(). */
+
 /* Zero in a field means its default. Copied. */
 struct sley_scope_options {
     int unused; /* so that SLEY_SCOPE(&scope) is well-formed */
@@ -95,7 +98,7 @@ struct sley_scope {
     size_t limit, running; /* children that have not ended, and turns that were given away */
     struct sley__waiters room;
     struct sley__links done; /* children whose results wait to be taken, in the order of ends */
-    int64_t outer_deadline;
+    int64_t outer_deadline, outer_bound;
     int waits; /* what for, while the owner does */
     uint64_t ticket;
     struct sley_task *wanted; /* by sley_scope_join() */
@@ -125,7 +128,7 @@ SLEY_EXPORT int sley_scope_close(struct sley_scope *scope);
  *            waited for by sley_scope_join() until its result has been taken or the scope is
  *            closed; of a scope that discards results only until the child has ended. It is the
  *            scope's: neither sley_join() nor sley_detach() take it
- * Returns 0, the errors of sley_spawn(), or with a limit, while it waits for its turn,
+ * Returns 0, the errors of sley_spawn(), or, if it has to wait for its turn,
  * SLEY_ECANCELED / SLEY_ETIMEDOUT: nothing was spawned. A child of a cancelled scope runs,
  * cancelled from the beginning. From a task inside the scope. Parks only if there is a limit and it
  * is reached. Since 0.1. */
@@ -147,9 +150,10 @@ struct sley_child {
  *   1               *child is one
  *   0               there is none left
  *   SLEY_ECANCELED, SLEY_ETIMEDOUT
- *                   none has been taken; the children go on
+ *                   none is there to be taken; the children go on
  *   SLEY_EINVAL     the scope discards results
  *   SLEY_EPERM      the caller is not the owner
+ *   SLEY_ENOTASK
  * The owner. May park. Since 0.1. */
 SLEY_EXPORT int sley_scope_next(struct sley_scope *scope, struct sley_child *child);
 
@@ -163,6 +167,12 @@ SLEY_EXPORT int sley_scope_join(struct sley_scope *scope, struct sley_task *chil
  * children there were; errors as sley_scope_next(). The results stay to be taken. The owner. May
  * park. Since 0.1. */
 SLEY_EXPORT int64_t sley_scope_gather(struct sley_scope *scope, int *results, size_t count);
+
+/* Waits until all children have ended, without regard to cancel and deadline (these reach the
+ * children, and end them); the scope stays open, and results and errors can be read. The way to all
+ * of them where the first one cancels the rest. Returns what scope->error is now, or SLEY_EPERM,
+ * SLEY_ENOTASK. The owner. May park. Since 0.1. */
+SLEY_EXPORT int sley_scope_wait(struct sley_scope *scope);
 
 /* Cancels everything inside the scope; what sley_cancel_reason() will say there.
  *   reason  a string that outlives the scope, or NULL. The first one stays
@@ -221,7 +231,8 @@ SLEY_EXPORT size_t sley_scope_errors(struct sley_scope *scope, struct sley_scope
              sley__scope_enter(&scope, &(struct sley_scope_options){__VA_ARGS__}); \
          open; open = sley__scope_end(open))
 
-/* A block with an ambient deadline (absolute, ns), if that is earlier than the one in force. */
+/* A block with an ambient deadline (absolute, ns), if that is earlier than the one in force. In a
+ * foreign thread the block runs, and nothing bounds what it waits for. */
 #define SLEY_WITH_DEADLINE(deadline) SLEY__WITH_DEADLINE(SLEY__NAME(sley__before), (deadline))
 #define SLEY__WITH_DEADLINE(before, deadline)                                                     \
     for (struct sley__deadline_block before                                                       \
