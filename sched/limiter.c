@@ -5,6 +5,9 @@
  * already?" by a walk (a limiter has few), and the list of those who wait. A permit that is given
  * back goes to the first waiter at once. Who somebody is: the task, or for a foreign thread the
  * address of its errno, which no two threads that live have in common.
+ *
+ * Nothing walks over those who wait. That two of them wait to fill one token is seen when the
+ * second one's turn comes and the token is out.
  */
 #include "waiters.h"
 
@@ -65,17 +68,14 @@ struct customer {
     struct sley__waiter waiter;
     struct sley_token *token;
     const void *owner;
+    bool refused; /* by who takes it out of the list: its token is out */
 };
 
-/* Whether the token, whose memory may say anything, is out, or somebody waits to fill it. Under the
- * lock. */
+/* Whether the token, whose memory may say anything, is out. Under the lock. */
 static bool is_out(const struct sley_limiter *limiter, const struct sley_token *token)
 {
     for (const struct sley_token *one = limiter->tokens; one; one = one->next)
         if (one == token)
-            return true;
-    for (struct sley__waiter *one = limiter->waiters.first; one; one = one->next)
-        if (container_of(one, struct customer, waiter)->token == token)
             return true;
     return false;
 }
@@ -86,7 +86,9 @@ static void serve(struct sley_limiter *limiter)
     while (limiter->waiters.first && limiter->taken < limiter->capacity) {
         struct customer *first = container_of(limiter->waiters.first, struct customer, waiter);
 
-        hand_out(limiter, first->token, first->owner);
+        first->refused = is_out(limiter, first->token);
+        if (!first->refused)
+            hand_out(limiter, first->token, first->owner);
         sley__waiters_grant_first(&limiter->waiters);
     }
 }
@@ -106,7 +108,8 @@ static int acquire(struct sley_limiter *limiter, struct sley_token *token)
         hand_out(limiter, token, customer.owner);
     else {
         sley__waiters_append(&limiter->waiters, &customer.waiter);
-        return sley__waiters_wait(&limiter->waiters, &customer.waiter);
+        error = sley__waiters_wait(&limiter->waiters, &customer.waiter);
+        return !error && customer.refused ? SLEY_EBUSY : error;
     }
     sley__lock_release(lock_of(limiter));
     sley__waiter_abandon(&customer.waiter);
@@ -122,22 +125,36 @@ int sley_limiter_acquire(struct sley_limiter *limiter, struct sley_token *token)
     return error;
 }
 
-int sley_limiter_release(struct sley_limiter *limiter, struct sley_token *token)
+/* Takes a token back if it is this owner's, and serves those who wait. */
+static int take_back(struct sley_limiter *limiter, struct sley_token *token, const void *owner)
 {
-    const void *owner = self();
-    int error = 0;
+    bool has_it;
 
     sley__lock_acquire(lock_of(limiter));
-    if (token && token_of(limiter, owner) == token) {
+    has_it = token && token_of(limiter, owner) == token;
+    if (has_it) {
         take_in(limiter, token);
         serve(limiter);
-    } else {
-        error = SLEY_EPERM;
     }
     sley__lock_release(lock_of(limiter));
-    if (!error)
-        sley__held_remove(limiter, "capacity limiter");
-    return error;
+    if (!has_it)
+        return SLEY_EPERM;
+    sley__held_remove(limiter, "capacity limiter");
+    return 0;
+}
+
+int sley_limiter_release(struct sley_limiter *limiter, struct sley_token *token)
+{
+    return take_back(limiter, token, self());
+}
+
+/* The end of a block. It may have been entered by another task, if it is in the body of a
+ * generator; its token is about to go, so it is taken back whoever is here. */
+void sley__limiter_leave(struct sley_limiter *limiter, struct sley_token *token)
+{
+    int error = take_back(limiter, token, token->owner);
+
+    ensure_msg(!error, "a limiter's token is not out at the end of its block");
 }
 
 int sley_limiter_resize(struct sley_limiter *limiter, uint32_t capacity)

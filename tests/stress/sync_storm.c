@@ -241,9 +241,9 @@ static void give_turns_back(struct stress_random *random)
     }
     for (unsigned i = 0; i < TASKS; i++)
         CHECK(stress_join(tasks[i]) == SLEY_ECANCELED, "nobody had a turn");
-    CHECK(slow.next == next && !slow.waiting && !slow.unused,
-          "%" PRId64 " turns are lost, %u wait, %u are unused", (slow.next - next) / slow.interval,
-          slow.waiting, slow.unused);
+    CHECK(slow.next == next && !slow.waiting && !slow.kept,
+          "%" PRId64 " turns are lost, %u wait, the time is kept: %d",
+          (slow.next - next) / slow.interval, slow.waiting, slow.kept);
 }
 
 static const struct part parts[] = {
@@ -354,7 +354,7 @@ static void check_quiet(void)
     CHECK(sley_rwlock_try_write(&rwlock), "somebody has the rwlock");
     sley_rwlock_unlock(&rwlock);
     CHECK(written[0] == written[1], "half a write");
-    CHECK(!rate.waiting && !rate.unused, "%u wait, %u are unused", rate.waiting, rate.unused);
+    CHECK(!rate.waiting && !rate.kept, "%u wait, the time is kept: %d", rate.waiting, rate.kept);
     CHECK(rate.next <= sley_now() + BURST * rate.interval, "turns were had that nobody had");
 }
 

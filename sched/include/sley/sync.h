@@ -246,7 +246,7 @@ struct sley_limiter {
     struct sley_token *tokens;
 };
 
-/* One permit, in its owner's memory for as long as it is held. Opaque. */
+/* One permit, in its owner's memory for as long as it is held; of one limiter at a time. Opaque. */
 struct sley_token {
     struct sley_token *next, *previous;
     struct sley_limiter *limiter;
@@ -259,9 +259,11 @@ struct sley_token {
     }
 
 /* Takes one permit, in `token`, in the order of arrival. 0, or
- *   SLEY_EBUSY      the caller (task or thread) has one already, or `token` is in use
+ *   SLEY_EBUSY      the caller (task or thread) has one already, or `token` is in use with this
+ *                   limiter
  *   SLEY_ECANCELED, SLEY_ETIMEDOUT
- * and none was taken. Any thread. May park. Since 0.1. */
+ * and none was taken. Costs a walk over the permits that are out, not over those who wait. Any
+ * thread. May park. Since 0.1. */
 SLEY_EXPORT int sley_limiter_acquire(struct sley_limiter *limiter, struct sley_token *token);
 
 /* Gives it back. 0, or SLEY_EPERM: the caller has not taken it. Never parks. Since 0.1. */
@@ -278,26 +280,25 @@ SLEY_EXPORT uint32_t sley_limiter_taken(struct sley_limiter *limiter);
 
 /* So many per second, with bursts: a token bucket. */
 struct sley_rate_limiter {
-    uint32_t lock;
+    struct sley__waiters waiters; /* in the order of their calls */
     uint32_t burst;
+    uint32_t waiting; /* in the list */
+    bool kept;        /* one more sleeps until the turn that it has been given */
     int64_t interval; /* ns between two */
     int64_t next;     /* when the bucket would be full again; 0: it is */
-    uint32_t waiting; /* for turns to come */
-    uint32_t unused;  /* turns that were given back with others behind them */
 };
 
 /* `rate` per second on the long run (it may be a fraction; at most 1e9, and what is not above 1e-9
  * is one turn in 31 years), at most `burst` (at least 1) at once. */
-#define SLEY_RATE_LIMITER_INIT(rate, burst)                                               \
-    {                                                                                     \
-        0, (uint32_t)(burst),                                                             \
-            (rate) >= 1e9 ? 1 : (int64_t)(1e9 / ((rate) > 1e-9 ? (rate) : 1e-9)), 0, 0, 0 \
+#define SLEY_RATE_LIMITER_INIT(rate, burst)                                         \
+    {                                                                               \
+        {0, 0, NULL, NULL}, (uint32_t)(burst), 0, false,                            \
+            (rate) >= 1e9 ? 1 : (int64_t)(1e9 / ((rate) > 1e-9 ? (rate) : 1e-9)), 0 \
     }
 
 /* Waits for its turn; turns are in the order of the calls. 0, or SLEY_ECANCELED / SLEY_ETIMEDOUT
- * (the latter at once if the turn would come too late) and no turn was used: it is free again at
- * once if it was the last one, else when those behind it have had theirs. Any thread. May park.
- * Since 0.1. */
+ * (the latter at once if the turn would come too late) and no turn was used: those behind move up.
+ * Any thread. May park. Since 0.1. */
 SLEY_EXPORT int sley_rate_limiter_wait(struct sley_rate_limiter *limiter);
 
 /* Takes a turn if it is there now: true. Any thread. Never parks. Since 0.1. */
@@ -396,6 +397,8 @@ struct sley__borrowed {
     struct sley_token token;
 };
 
+SLEY_EXPORT void sley__limiter_leave(struct sley_limiter *limiter, struct sley_token *token);
+
 static inline struct sley__borrowed sley__borrowed_none(void)
 {
     struct sley__borrowed none = {NULL, {NULL, NULL, NULL, NULL}};
@@ -416,7 +419,7 @@ static inline struct sley__borrowed *sley__borrowed_enter(struct sley__borrowed 
 static inline void sley__borrowed_leave(struct sley__borrowed *held)
 {
     if (held->limiter)
-        (void)sley_limiter_release(held->limiter, &held->token);
+        sley__limiter_leave(held->limiter, &held->token);
 }
 
 #ifdef __cplusplus
