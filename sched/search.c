@@ -10,8 +10,9 @@
  *
  * The order in which a worker looks: the task just woken (it overtakes, up to 8 times in a row),
  * woken tasks, spawned tasks, the shared queue; then, outside of tasks, timers and events, the
- * other workers' queues, nearest first. Every 61 ticks the shared queue, timers, events and the
- * oldest spawned task come first, so that nothing starves.
+ * other workers' queues, nearest first. Every 61 ticks, or fewer if these took longer than a
+ * millisecond, the shared queue, timers, events and the oldest spawned task come first, so that
+ * nothing starves.
  *
  * Stealing one single task is delayed: that task has usually just been woken by the victim's
  * running task, which is about to park and run it with warm caches. A thief takes it only when it
@@ -39,7 +40,9 @@
 #include "worker.h"
 
 #define STARVING            SLEY_MILLISECONDS(10)
-#define LONE_DELAY          ((int64_t)3000)  /* ns, see above */
+#define LOOK_GAP            SLEY_MILLISECONDS(1) /* between two looks at what may starve */
+#define LOOK_MIN            2                    /* ticks: local tasks have turns in between */
+#define LONE_DELAY          ((int64_t)3000)      /* ns, see above */
 #define RICH                ((int64_t)40000) /* ns: booty that lasts as long was worth ten steals */
 #define STEAL_GAP_MAX       ((int64_t)320000) /* ns */
 #define WATCH_MAX           ((int64_t)400000) /* ns: how long it waits for work that it may not steal yet */
@@ -101,15 +104,27 @@ static struct sley_task *take_starving(struct sley__worker *worker)
     return sley__deque_take(&worker->spawned);
 }
 
-/* Every 61 ticks: what local work must not starve. Owner. */
+/* How many ticks to go to the next look, when those since the last one took so long. A clock in
+ * every turn would be a third of it, so the length of the coming ones is guessed by the last. */
+static unsigned next_interval(unsigned ticks, int64_t took)
+{
+    if (took <= LOOK_GAP)
+        return 2 * ticks < SLEY__POLL_INTERVAL ? 2 * ticks : SLEY__POLL_INTERVAL;
+    ticks = (unsigned)((int64_t)ticks * LOOK_GAP / took);
+    return ticks > LOOK_MIN ? ticks : LOOK_MIN;
+}
+
+/* Every so many ticks: what local work must not starve. Owner. */
 static NOINLINE struct sley_task *maintain(struct sley__worker *worker)
 {
     struct sley__sched *sched = worker->sched;
     struct sley_task *task;
+    int64_t before = worker->now;
     size_t n;
 
-    worker->ticks_left = SLEY__POLL_INTERVAL;
     sley__worker_poll(worker);
+    worker->look_interval = next_interval(worker->look_interval, worker->now - before);
+    worker->ticks_left = worker->look_interval;
     if (!sley__inject_size(&sched->inject))
         return take_starving(worker);
     task = sley__inject_take(&sched->inject, 1, &n);

@@ -518,7 +518,7 @@ void sley__worker_init(struct sley__worker *worker, struct sley__sched *sched, u
     worker->index = index;
     worker->post = post;
     worker->timers = &sched->workers[post].wheel;
-    worker->ticks_left = SLEY__POLL_INTERVAL;
+    worker->ticks_left = worker->look_interval = SLEY__POLL_INTERVAL;
     worker->lifo_left = SLEY__LIFO_BUDGET;
     worker->woken_left = SLEY__WOKEN_BUDGET;
     worker->budget = SLEY__OPERATION_BUDGET;

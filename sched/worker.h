@@ -73,7 +73,7 @@ struct sley__worker {
     struct sley__sched *sched;            /* constant */
     int *errno_location;                  /* of the carrier: D11, without asking the C library */
     struct sley_task *handoff;            /* what the loop that the owner switches to is to run */
-    unsigned ticks_left;                  /* to the next sley__worker_maintain */
+    unsigned ticks_left;                  /* to the next look at what may starve */
     unsigned lifo_left;                   /* budget */
     unsigned woken_left;                  /* how many woken tasks may go before a spawned one */
     bool lifo;             /* the youngest woken task was just woken: take it first */
@@ -103,7 +103,8 @@ struct sley__worker {
     struct sley__deque *lone_queue; /* whose single task was seen, its stamp, and when */
     uint64_t lone_stamp;
     int64_t lone_since;
-    bool watching;                            /* there is work that may not be stolen yet */
+    unsigned look_interval; /* ticks from one look at what may starve to the next */
+    bool watching;          /* there is work that may not be stolen yet */
     int64_t stole_at, steal_gap, steal_after; /* ns; see may_steal() */
     int64_t asked_at;                         /* ns: when it last asked for forked calls */
     uint64_t oldest_spawned;                  /* index of the oldest spawned task, and */

@@ -640,6 +640,56 @@ Test(stats, are_of_workers_that_exist)
     sley_runtime_free(runtime);
 }
 
+/* Tasks that compute for a millisecond at each turn, and one that comes from outside meanwhile. */
+static struct {
+    struct sley_runtime *runtime;
+    int turns, turns_before, turns_waited;
+    bool enough;
+} busy;
+
+static int compute_in_turns(UNUSED_ARG void *arg)
+{
+    while (!busy.enough) {
+        int64_t end = sley_after(SLEY_MILLISECONDS(1));
+
+        while (sley_now() < end)
+            continue;
+        busy.turns++;
+        assert_ok(sley_yield());
+    }
+    return 0;
+}
+
+static int come(UNUSED_ARG void *arg)
+{
+    busy.turns_waited = busy.turns - busy.turns_before;
+    busy.enough = true;
+    return 0;
+}
+
+static void *send_one_in(UNUSED_ARG void *arg)
+{
+    assert_ok(sley_runtime_spawn(busy.runtime, come, NULL, NULL, NULL));
+    return NULL;
+}
+
+ONE_WORKER_TEST(runtime, long_turns_do_not_keep_others_out)
+{
+    struct sley_task *tasks[2];
+
+    busy.runtime = sley_runtime_current();
+    for (int i = 0; i < 2; i++)
+        tasks[i] = spawned(compute_in_turns, NULL);
+    while (busy.turns < 150) /* until it is known how long they are */
+        assert_ok(sley_yield());
+    busy.turns_before = busy.turns;
+    on_foreign_thread(send_one_in, NULL);
+    for (int i = 0; i < 2; i++)
+        assert_ok(joined(tasks[i]));
+    cr_assert_leq(busy.turns_waited, 20);
+    return 0;
+}
+
 static int park_and_sleep(UNUSED_ARG void *arg)
 {
     for (int i = 0; i < 10; i++)
