@@ -183,9 +183,24 @@ class Sweep(unittest.TestCase):
     def test_the_load_is_what_the_point_says(self):
         point = points.Point(25, 100)
         self.assertEqual((point.cpu_us, point.io_us), (250, 750))
-        self.assertEqual(point.requests(1.0, 2), 8000)
+        self.assertEqual(point.requests(1.0, 2), 7692)  # of 260 us, on two processors
         self.assertEqual(points.Point(0, 10).requests(1.0, 2), 10000)
-        self.assertEqual(points.Point(100, 10000).requests(0.1, 2), 20000)
+        self.assertEqual(points.Point(0, 1000).requests(1.0, 2), 200000)  # of 10 us
+        self.assertEqual(points.Point(100, 1).requests(0.01, 2), 50)
+
+    def test_every_client_makes_a_few(self):
+        for point in points.points(False):
+            self.assertGreaterEqual(point.requests(0.01, 2), 5 * point.clients)
+
+    def test_what_would_take_too_long_is_left_out_and_named(self):
+        missing = set(points.points(False)) - set(points.points(False, 2))
+        self.assertEqual(missing, {points.Point(share, 10000) for share in (25, 50, 75, 90, 100)})
+        settings = sweep.Settings(quick=True, workers=1, rounds=1, seconds=0.01, timeout=30)
+        work = sweep.Sweep([], settings, fakes.silent())
+        work.run()
+        self.assertEqual(work.notes, [
+            "left out, as a run would take too long on this machine: 90 % computing, 1,000 clients; "
+            "100 % computing, 1,000 clients"])
 
 
 class Pages(unittest.TestCase):
