@@ -60,9 +60,3 @@ void cpu_io_compute(int64_t cpu)
         rounds = next < STRETCH / 4 ? STRETCH / 4 : next > 4 * rounds ? 4 * rounds : next;
     }
 }
-
-void cpu_io_answered(struct cpu_io_result *result, size_t index, int64_t begin)
-{
-    result->latency[index] = cpu_io_now() - begin;
-    __atomic_add_fetch(&result->done, 1, __ATOMIC_RELAXED);
-}

@@ -2,9 +2,10 @@
  * processes.c: a pool of processes and nothing else, as pre-forking servers are: a process takes a
  * request, waits, computes, answers, and takes the next. As many requests are under way as there
  * are processes, the others stand in a queue; that counts, a request begins when its client makes
- * it.
+ * it. A client is no more than its request, which goes from process to process through the queue.
  *
- * There are as many processes as clients, up to PROCESSES_MAX: nobody runs ten thousand.
+ * There are as many processes as clients, up to PROCESSES_MAX: nobody runs ten thousand. All of
+ * them wait at the queue before the first request is put there.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -20,17 +21,13 @@
 
 enum { PROCESSES_MAX = 128 };
 
-struct request {
-    size_t index;
-    int64_t begin;
-};
-
 /* What the processes share. */
 struct queue {
+    sem_t there;  /* processes that have come to it */
     sem_t filled; /* requests in it, or one for each process that is to end */
     sem_t lock;   /* over the fields below */
     size_t first, count;
-    struct request requests[]; /* a ring, with room for all clients */
+    struct cpu_io_client requests[]; /* a ring, with room for all clients */
 };
 
 static void down(sem_t *semaphore)
@@ -39,17 +36,17 @@ static void down(sem_t *semaphore)
         continue; /* a signal */
 }
 
-static void push(struct queue *queue, const struct cpu_io_load *load, size_t index)
+static void push(struct queue *queue, const struct cpu_io_load *load,
+                 const struct cpu_io_client *request)
 {
     down(&queue->lock);
-    queue->requests[(queue->first + queue->count++) % load->concurrency] =
-        (struct request){index, cpu_io_now()};
+    queue->requests[(queue->first + queue->count++) % load->concurrency] = *request;
     sem_post(&queue->lock);
     sem_post(&queue->filled);
 }
 
 /* False: there are no more. */
-static bool pop(struct queue *queue, const struct cpu_io_load *load, struct request *request)
+static bool pop(struct queue *queue, const struct cpu_io_load *load, struct cpu_io_client *request)
 {
     bool some;
     down(&queue->filled);
@@ -74,13 +71,13 @@ static void wait_for(int64_t ns)
 static void serve(struct queue *queue, const struct cpu_io_load *load, struct cpu_io_result *result,
                   size_t processes)
 {
-    struct request request;
+    struct cpu_io_client request;
+    sem_post(&queue->there);
     while (pop(queue, load, &request)) {
         wait_for(cpu_io_wait(load, request.index));
         cpu_io_compute(load->cpu);
-        cpu_io_answered(result, request.index, request.begin);
-        if (request.index + load->concurrency < load->requests)
-            push(queue, load, request.index + load->concurrency);
+        if (cpu_io_next(load, result, &request))
+            push(queue, load, &request);
         else if (__atomic_load_n(&result->done, __ATOMIC_ACQUIRE) == load->requests)
             for (size_t i = 0; i < processes; i++)
                 sem_post(&queue->filled);
@@ -89,11 +86,12 @@ static void serve(struct queue *queue, const struct cpu_io_load *load, struct cp
 
 static struct queue *make_queue(const struct cpu_io_load *load)
 {
-    size_t size = sizeof(struct queue) + load->concurrency * sizeof(struct request);
+    size_t size = sizeof(struct queue) + load->concurrency * sizeof(struct cpu_io_client);
     struct queue *queue =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (queue == MAP_FAILED)
         return NULL;
+    sem_init(&queue->there, 1, 0);
     sem_init(&queue->filled, 1, 0);
     sem_init(&queue->lock, 1, 1);
     return queue;
@@ -112,6 +110,20 @@ static bool reap(const pid_t *children, size_t count)
     return good;
 }
 
+/* All processes are there: the clients make their first requests. */
+static void start_clients(struct queue *queue, const struct cpu_io_load *load,
+                          struct cpu_io_result *result, size_t processes)
+{
+    for (size_t i = 0; i < processes; i++)
+        down(&queue->there);
+    cpu_io_start(load, result);
+    for (size_t i = 0; i < load->concurrency; i++) {
+        struct cpu_io_client client;
+        cpu_io_first(result, &client);
+        push(queue, load, &client);
+    }
+}
+
 static int run_processes(const struct cpu_io_load *load, struct cpu_io_result *result)
 {
     size_t wanted = load->concurrency < PROCESSES_MAX ? load->concurrency : PROCESSES_MAX;
@@ -127,13 +139,11 @@ static int run_processes(const struct cpu_io_load *load, struct cpu_io_result *r
         _exit(0);
     }
     int error = count < wanted ? errno : 0;
-    int64_t begin = cpu_io_now();
-    for (size_t i = 0; !error && i < load->concurrency && i < load->requests; i++)
-        push(queue, load, i);
+    if (!error)
+        start_clients(queue, load, result, wanted);
     for (size_t i = 0; error && i < count; i++)
         sem_post(&queue->filled);
     bool good = reap(children, count);
-    result->elapsed = cpu_io_now() - begin;
     if (error)
         return bench_error("process number %zu: %s", count + 1, strerror(error));
     return good ? 0 : bench_error("a process has failed");

@@ -5,6 +5,10 @@
  * The first needs to be told nothing about the mix. That computing does not keep others waiting is
  * then the runtime's affair (relief carriers); the other two move it out of the way, at the price
  * of a round trip per request.
+ *
+ * All tasks have come to the gate, and are parked there, before the first request is issued. Where
+ * requests wait for nothing a client gives way after each, so that it does not run on alone; that
+ * is a part of its next request, and in the same place in the programs of Go and asyncio.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -12,6 +16,7 @@
 #include <sley/blocking.h>
 #include <sley/procpool.h>
 #include <sley/sley.h>
+#include <sley/sync.h>
 
 #include "harness.h"
 #include "cpu_io/cpu_io.h"
@@ -24,12 +29,8 @@ struct run {
     struct cpu_io_result *result;
     compute_fn *compute;
     struct sley_procpool *pool;
-    int failed; /* the first error; any task, by atomics */
-};
-
-struct client {
-    struct run *run;
-    size_t first; /* request */
+    struct sley_wait_group coming; /* clients that are not at the gate yet; initialised as zero */
+    struct sley_event gate;
 };
 
 static int compute_here(struct run *run)
@@ -79,44 +80,54 @@ static int compute_in_process(struct run *run)
     return sley_procpool_call(run->pool, compute_in_child, cpu, sizeof *cpu, NULL, 0, NULL, NULL);
 }
 
-static int answer(struct run *run, size_t index)
+static int serve(struct run *run, size_t index)
 {
-    int64_t begin = cpu_io_now();
     int error = run->load->io ? sley_sleep(cpu_io_wait(run->load, index)) : 0;
-    if (!error && run->load->cpu)
-        error = run->compute(run);
-    if (!error)
-        cpu_io_answered(run->result, index, begin);
+    return !error && run->load->cpu ? run->compute(run) : error;
+}
+
+static int run_client(void *arg)
+{
+    struct run *run = arg;
+    struct cpu_io_client client;
+    sley_wait_group_done(&run->coming);
+    int error = sley_event_wait(&run->gate);
+    if (error)
+        return error;
+    cpu_io_first(run->result, &client);
+    while (!(error = serve(run, client.index)) && cpu_io_next(run->load, run->result, &client)) {
+        if (run->load->io == 0)
+            sley_yield(); /* with nothing to wait for, a client's turn ends with a request */
+    }
     return error;
 }
 
-static int client(void *arg)
+/* Makes the clients and lets them go when all are there. */
+static int start_clients(struct run *run, struct sley_scope *scope)
 {
-    struct client *self = arg;
-    struct run *run = self->run;
-    int error = 0;
-    for (size_t i = self->first; !error && i < run->load->requests; i += run->load->concurrency)
-        if (!(error = answer(run, i)) && run->load->io == 0)
-            sley_yield(); /* with nothing to wait for, a client's turn ends with a request */
-    return error;
+    size_t count = run->load->concurrency;
+    int error = sley_wait_group_add(&run->coming, count);
+    for (size_t i = 0; !error && i < count; i++)
+        error = sley_scope_spawn(scope, run_client, run, NULL, NULL);
+    if (!error)
+        error = sley_wait_group_wait(&run->coming);
+    if (error)
+        return error;
+    cpu_io_start(run->load, run->result);
+    sley_event_set(&run->gate);
+    return 0;
 }
 
 static int run_clients(struct run *run)
 {
-    size_t count = run->load->concurrency;
-    struct client *clients = bench_alloc(count, sizeof *clients);
     struct sley_scope scope;
     int error = sley_scope_open(&scope, &(struct sley_scope_options){.discard = true});
     if (error)
         return bench_error("no scope: %s", sley_strerror(error));
-    int64_t begin = cpu_io_now();
-    for (size_t i = 0; !error && i < count; i++) {
-        clients[i] = (struct client){run, i};
-        error = sley_scope_spawn(&scope, client, &clients[i], NULL, NULL);
-    }
+    error = start_clients(run, &scope);
+    if (error)
+        sley_scope_cancel(&scope, "not all clients could be made");
     int ended = sley_scope_close(&scope);
-    run->result->elapsed = cpu_io_now() - begin;
-    free(clients);
     if (error || ended)
         return bench_error("a client has failed: %s", sley_strerror(error ? error : ended));
     return 0;

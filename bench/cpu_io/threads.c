@@ -3,6 +3,10 @@
  *
  * Stacks are small, or ten thousand of them would be what is measured; where the limit on threads
  * is lower than what is asked for, the design has fallen over, and says so.
+ *
+ * All threads exist before the first request is issued: they stand at a gate, which is opened when
+ * the last of them has come. Otherwise the first would have made their requests before the last
+ * are created, and a thousand clients would be a few dozen at a time.
  */
 #include <limits.h>
 #include <pthread.h>
@@ -13,11 +17,15 @@
 #include "harness.h"
 #include "cpu_io/cpu_io.h"
 
-struct client {
-    pthread_t thread;
+enum gate { SHUT, OPEN, GIVEN_UP };
+
+struct crowd {
     const struct cpu_io_load *load;
     struct cpu_io_result *result;
-    size_t first;
+    pthread_mutex_t lock; /* over the fields below */
+    pthread_cond_t changed;
+    size_t there; /* threads at the gate */
+    enum gate gate;
 };
 
 static void wait_for(int64_t ns)
@@ -27,35 +35,64 @@ static void wait_for(int64_t ns)
         continue;
 }
 
+/* Whether the run takes place. */
+static bool pass_gate(struct crowd *crowd)
+{
+    pthread_mutex_lock(&crowd->lock);
+    if (++crowd->there == crowd->load->concurrency) {
+        cpu_io_start(crowd->load, crowd->result);
+        crowd->gate = OPEN;
+        pthread_cond_broadcast(&crowd->changed);
+    }
+    while (crowd->gate == SHUT)
+        pthread_cond_wait(&crowd->changed, &crowd->lock);
+    bool open = crowd->gate == OPEN;
+    pthread_mutex_unlock(&crowd->lock);
+    return open;
+}
+
+/* Not all threads could be made: those that are there go home. */
+static void give_up(struct crowd *crowd)
+{
+    pthread_mutex_lock(&crowd->lock);
+    crowd->gate = GIVEN_UP;
+    pthread_cond_broadcast(&crowd->changed);
+    pthread_mutex_unlock(&crowd->lock);
+}
+
 static void *run_client(void *arg)
 {
-    struct client *self = arg;
-    for (size_t i = self->first; i < self->load->requests; i += self->load->concurrency) {
-        int64_t begin = cpu_io_now();
-        wait_for(cpu_io_wait(self->load, i));
-        cpu_io_compute(self->load->cpu);
-        cpu_io_answered(self->result, i, begin);
-    }
+    struct crowd *crowd = arg;
+    struct cpu_io_client client;
+    if (!pass_gate(crowd))
+        return NULL;
+    cpu_io_first(crowd->result, &client);
+    do {
+        wait_for(cpu_io_wait(crowd->load, client.index));
+        cpu_io_compute(crowd->load->cpu);
+    } while (cpu_io_next(crowd->load, crowd->result, &client));
     return NULL;
 }
 
 static int run_threads(const struct cpu_io_load *load, struct cpu_io_result *result)
 {
-    struct client *clients = bench_alloc(load->concurrency, sizeof *clients);
+    struct crowd crowd = {.load = load,
+                          .result = result,
+                          .lock = PTHREAD_MUTEX_INITIALIZER,
+                          .changed = PTHREAD_COND_INITIALIZER};
+    pthread_t *threads = bench_alloc(load->concurrency, sizeof *threads);
     pthread_attr_t attributes;
     int error = pthread_attr_init(&attributes);
     size_t count = 0;
     pthread_attr_setstacksize(&attributes, 64 * 1024);
-    int64_t begin = cpu_io_now();
-    for (; !error && count < load->concurrency; count += !error) {
-        clients[count] = (struct client){.load = load, .result = result, .first = count};
-        error = pthread_create(&clients[count].thread, &attributes, run_client, &clients[count]);
-    }
+    for (; !error && count < load->concurrency; count += !error)
+        error = pthread_create(&threads[count], &attributes, run_client, &crowd);
+    if (error)
+        give_up(&crowd);
     for (size_t i = 0; i < count; i++)
-        pthread_join(clients[i].thread, NULL);
-    result->elapsed = cpu_io_now() - begin;
+        pthread_join(threads[i], NULL);
     pthread_attr_destroy(&attributes);
-    free(clients);
+    free(threads);
     return error ? bench_error("thread number %zu: %s", count + 1, strerror(error)) : 0;
 }
 

@@ -160,6 +160,21 @@ test_runs_and_defaults()
     check_rows switch 1 2 rows
 }
 
+# Each design checks itself: that no request was answered too early and no client was idle. Like most
+# rows not in builds that check everything.
+test_cpu_io()
+{
+    local mix designs='tasks tasks+threads tasks+processes loop threads processes'
+    [[ $("$bench" machine) != *', checked build'* ]] || return 0
+    for mix in '0 500' '200 300' '200 0'; do
+        read -r cpu io <<<"$mix"
+        "$bench" cpu-io --cpu-us "$cpu" --io-us "$io" --requests 300 --concurrency 30 --workers 2 --json \
+            >rows 2>errors || fail "cpu-io with $mix: $(cat errors)"
+        [[ $(sed 's/.*"design": "\([^"]*\)".*/\1/' rows | xargs) == "$designs" ]] \
+            || fail "cpu-io with $mix: $(cat rows)"
+    done
+}
+
 test_table()
 {
     "$bench" switch wake --quick --runs 1 >table || fail "a table: exit $?"
@@ -216,5 +231,6 @@ test_words
 test_bad_input
 test_runs_and_defaults
 test_table
+test_cpu_io
 test_sizes
 test_rows

@@ -33,7 +33,7 @@ def run(sley_bench, peers, out, quick, plotter, show, failures, spent=0.0):
     """Measures, prints the conclusions, writes cpu-io.json and cpu-io.html. `spent`: seconds
     that building has taken. True: not interrupted."""
     settings = sweep.Settings(quick=quick, workers=machine.usable_cpus(), rounds=3 if quick else 5,
-                              seconds=0.25 if quick else 1.0, timeout=30 if quick else 300,
+                              seconds=0.2 if quick else 0.8, timeout=30 if quick else 300,
                               limit=max(QUICK_LIMIT - spent, QUICK_LIMIT / 4) if quick
                               else float("inf"))
     work = sweep.Sweep(sweep.designs(sley_bench, peers), settings, show)

@@ -10,16 +10,20 @@ import table
 from . import plots, words
 
 ABOUT = """<p>A request takes a millisecond when nobody else is there: it waits, then computes for a
-part of that time. Clients make one request after the other. Each design answers the same requests
-on the same machine, one process per measurement, round by round in turns, the first round
-discarded; medians of the rest. Computing is by processor time, so a slow language has no more to
-compute than a fast one: what is compared is how a design mixes computing and waiting.</p>"""
+part of that time. All clients are there before the first request, each issues its next one at the
+moment of the last answer, and none ends before the last request is issued: what a client stands in
+a queue is in its latencies. No request is answered before its time, in any design; both are checked
+in each run. Each design answers the same requests on the same machine, one process per measurement,
+round by round in turns, the first round discarded; medians of the rest. Computing is by processor
+time, so a slow language has no more to compute than a fast one: what is compared is how a design
+mixes computing and waiting. Where requests wait for nothing, a client that is a task, goroutine or
+coroutine gives way after each.</p>"""
 
 DESIGNS = {
     "tasks": "sley: a task per client, which computes where it is",
     "tasks+threads": "sley: a task per client, computing on the blocking pool's threads",
     "tasks+processes": "sley: a task per client, computing in a process pool",
-    "loop": "one event loop on one thread (plain libuv)",
+    "loop": "one event loop on one thread (libuv, with a timerfd for exact waits)",
     "threads": "a kernel thread per client",
     "processes": "up to 128 processes that each wait and compute",
     "go": "a goroutine per client",

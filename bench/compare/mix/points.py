@@ -3,11 +3,34 @@
 A request takes a millisecond when nobody else is there, and a part of it, the share, is computing.
 So along the share the demand goes from none of a processor to all of one, and the number of clients
 says how many such requests there are at once.
+
+How many requests a run has is a matter of three things. It should last a while: so many that the
+best design would be busy for the settings' seconds. Even the best spends a few microseconds on a
+request that computes nothing, so a thousand clients do not make the million requests a second that
+their waits alone would allow; asking for those made every run at that point several times as long
+as it was meant to be. And each client should make EACH requests on average. All clients are there
+whenever one is issued, however few there are (bench/cpu_io/clients.c); more of them only make the
+first ones a smaller part, which come all at once and are answered sooner than later ones where the
+design keeps the order. They lie at the lower end, so with a fifth of them the median and the p99
+are those of a long run; ten for each client would double the time of the heaviest points, for the
+same two figures. What is cut off are waits longer than a run: a design that leaves a client
+standing for all of it would perhaps have left it for longer.
+
+Where the requests of a design that wastes nothing would take longer than MOST_SECONDS, the point is
+left out, and named on the page: with two processors, ten thousand clients of whose requests a
+quarter or more is computing. Their queue is that of a thousand, ten times as long. Smaller requests
+there would be affordable, but they would not be the requests of the other points: what a design
+adds to each would weigh more, and nobody could tell that from the number of clients.
 """
+import math
 import statistics
 from dataclasses import dataclass, field
 
 REQUEST_US = 1000
+LEAST_US = 10  # of a processor, for a request that computes nothing: between 1, of tasks where many
+               # are due at once, and 20, where each is waited for alone
+EACH = 5  # requests for each client, at least
+MOST_SECONDS = 3  # of a run of a design that wastes nothing
 
 QUICK_SHARES, FULL_SHARES = (0, 10, 50, 90, 100), (0, 1, 5, 10, 25, 50, 75, 90, 100)
 QUICK_CLIENTS, FULL_CLIENTS = (1, 32, 1000), (1, 10, 100, 1000, 10000)
@@ -27,17 +50,23 @@ class Point:
     def io_us(self):
         return REQUEST_US - self.cpu_us
 
+    def rate(self, workers):
+        """Requests a second, of a design that wastes nothing."""
+        return min(self.clients * 1e6 / REQUEST_US, workers * 1e6 / (self.cpu_us + LEAST_US))
+
     def requests(self, seconds, workers):
-        """So many that the best design is busy for about that time, but each client makes two."""
-        rate = self.clients / (REQUEST_US / 1e6)
-        if self.cpu_us:
-            rate = min(rate, workers * 1e6 / self.cpu_us)
-        return max(2 * self.clients, int(rate * seconds), 50)
+        """So many that the best design is busy for about that time, but EACH for each client."""
+        return max(EACH * self.clients, int(self.rate(workers) * seconds), 50)
+
+    def affordable(self, workers):
+        return EACH * self.clients <= MOST_SECONDS * self.rate(workers)
 
 
-def points(quick):
+def points(quick, workers=math.inf):
+    """Those that so many workers can do in a reasonable time."""
     shares, clients = (QUICK_SHARES, QUICK_CLIENTS) if quick else (FULL_SHARES, FULL_CLIENTS)
-    return [Point(share, count) for count in clients for share in shares]
+    return [point for count in clients for share in shares
+            if (point := Point(share, count)).affordable(workers)]
 
 
 @dataclass

@@ -131,9 +131,17 @@ class Sweep:
                               f"{number} of {self.settings.rounds}: {design.name}")
                 self.once(point, design, number > 0)
 
+    def name_missing(self, todo):
+        """The points that are not even tried here."""
+        missing = [place(point) for point in model.points(self.settings.quick) if point not in todo]
+        if missing:
+            self.notes.append("left out, as a run would take too long on this machine: "
+                              + "; ".join(missing))
+
     def run(self):
-        """All points; those for which there is no time are named."""
-        todo = model.points(self.settings.quick)
+        """All points that the workers can do; those for which there is no time are named."""
+        todo = model.points(self.settings.quick, self.settings.workers)
+        self.name_missing(todo)
         self.begin = time.monotonic()
         for done, point in enumerate(todo):
             spent = time.monotonic() - self.begin

@@ -4,12 +4,16 @@ import os
 import random
 import re
 import shutil
+import sys
 import tempfile
 import unittest
 
 import fakes
 import plots
 from mix import page, points, sweep, words
+
+sys.path.append(os.path.join(os.path.dirname(__file__), "../../peers/asyncio"))
+import cpu_io_asyncio
 
 NAMES = ["tasks", "tasks+threads", "loop", "threads", "go", "asyncio"]
 
@@ -183,9 +187,58 @@ class Sweep(unittest.TestCase):
     def test_the_load_is_what_the_point_says(self):
         point = points.Point(25, 100)
         self.assertEqual((point.cpu_us, point.io_us), (250, 750))
-        self.assertEqual(point.requests(1.0, 2), 8000)
+        self.assertEqual(point.requests(1.0, 2), 7692)  # of 260 us, on two processors
         self.assertEqual(points.Point(0, 10).requests(1.0, 2), 10000)
-        self.assertEqual(points.Point(100, 10000).requests(0.1, 2), 20000)
+        self.assertEqual(points.Point(0, 1000).requests(1.0, 2), 200000)  # of 10 us
+        self.assertEqual(points.Point(100, 1).requests(0.01, 2), 50)
+
+    def test_every_client_makes_a_few(self):
+        for point in points.points(False):
+            self.assertGreaterEqual(point.requests(0.01, 2), 5 * point.clients)
+
+    def test_what_would_take_too_long_is_left_out_and_named(self):
+        missing = set(points.points(False)) - set(points.points(False, 2))
+        self.assertEqual(missing, {points.Point(share, 10000) for share in (25, 50, 75, 90, 100)})
+        settings = sweep.Settings(quick=True, workers=1, rounds=1, seconds=0.01, timeout=30)
+        work = sweep.Sweep([], settings, fakes.silent())
+        work.run()
+        self.assertEqual(work.notes, [
+            "left out, as a run would take too long on this machine: 90 % computing, 1,000 clients; "
+            "100 % computing, 1,000 clients"])
+
+
+def ended_run(clients, moments):
+    """A run of asyncio's clients that wait for nothing and compute 10 ns: each moment is that of an
+    answer, in turns."""
+    run = cpu_io_asyncio.Run({"cpu": 10, "io": 0, "requests": len(moments), "concurrency": clients})
+    latest = [0] * clients
+    for index, moment in enumerate(moments):
+        run.latency[index], latest[index % clients] = moment - latest[index % clients], moment
+    run.last, run.end = moments[-1 - clients], moments[-1]
+    return run
+
+
+class Doubts(unittest.TestCase):
+    """What refuses a run; sley-bench and Go have the same."""
+
+    def test_clients_that_never_pause(self):
+        self.assertIsNone(ended_run(2, [20, 40, 60, 80, 100, 120, 140, 160]).doubt())
+
+    def test_a_queue_that_belongs_to_no_request(self):
+        run = ended_run(2, [20, 40, 60, 80, 100, 120, 140, 160])
+        run.latency = [20] * 8
+        self.assertIn("are not those of 2 clients", run.doubt())
+
+    def test_more_time_than_there_was(self):
+        run = ended_run(2, [20, 40, 60, 80])
+        run.latency[3] = 400
+        self.assertIn("are not those of 2 clients", run.doubt())
+
+    def test_too_early(self):
+        self.assertIn("request 1 was answered too early, after 9 ns", ended_run(2, [20, 9, 40, 60]).doubt())
+        waits = ended_run(1, [600, 1200, 1800])
+        waits.load["io"] = 10000
+        self.assertIn("too early", waits.doubt())
 
 
 class Pages(unittest.TestCase):

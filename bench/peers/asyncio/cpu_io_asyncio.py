@@ -5,6 +5,9 @@ or in a thread (asyncio.to_thread, with as many threads as workers: more would o
 interpreter's lock); or in a process (run_in_executor with a ProcessPoolExecutor of as many
 processes as workers, which are started before the clock is). Computing is by the thread's processor
 time, in Python, holding the interpreter's lock as computing in Python does.
+
+Who issues a request when, and how the run is checked, is that of bench/cpu_io/clients.c, which says
+why; but only the loop's thread stamps, so nothing comes in between.
 """
 import asyncio
 import concurrent.futures
@@ -45,14 +48,52 @@ def warm(_):
     time.sleep(0.01)
 
 
-async def client(first, load, latency, run):
-    for index in range(first, load["requests"], load["concurrency"]):
-        begin = time.perf_counter_ns()
+class Run:
+    """What happened: as struct cpu_io_result."""
+
+    def __init__(self, load):
+        self.load, self.clients = load, min(load["concurrency"], load["requests"])
+        self.latency = [0] * load["requests"]
+        self.taken = self.clients  # numbers of requests; after the first ones, for whoever asks
+        self.start = self.last = self.end = 0
+        self.gate = asyncio.Event()
+
+    def open(self):
+        self.start = self.last = time.perf_counter_ns()
+        self.gate.set()
+
+    def next(self, index, begin):
+        """The answer to a request, and the issue of the client's next one: (its number or None,
+        the moment)."""
+        self.end = now = time.perf_counter_ns()
+        self.latency[index] = now - begin
+        number, self.taken = self.taken, self.taken + 1
+        if number >= self.load["requests"]:
+            return None, now
+        self.last = now
+        return number, now
+
+    def doubt(self):
+        """Why this cannot be true, or None."""
+        cpu = self.load["cpu"] - self.load["cpu"] // 1000
+        for index, latency in enumerate(self.latency):
+            if latency <= 0 or latency < int(wait_of(self.load["io"], index) * 1e9) + cpu:
+                return f"request {index} was answered too early, after {latency} ns"
+        low, high = (self.clients * (moment - self.start) for moment in (self.last, self.end))
+        if not low <= sum(self.latency) <= high:
+            return f"the latencies, {sum(self.latency)} ns in all, are not those of {self.clients} clients"
+        return None
+
+
+async def client(index, run, compute_one):
+    await run.gate.wait()
+    load, begin = run.load, run.start
+    while index is not None:
         if load["io"]:
             await asyncio.sleep(wait_of(load["io"], index))
         if load["cpu"]:
-            await run(load["cpu"])
-        latency[index] = time.perf_counter_ns() - begin
+            await compute_one(load["cpu"])
+        index, begin = run.next(index, begin)
 
 
 async def run_here(cpu):
@@ -64,13 +105,14 @@ def in_pool(pool):
     return functools.partial(asyncio.get_running_loop().run_in_executor, pool, compute)
 
 
-async def run_clients(load, latency, pool):
-    run = in_pool(pool) if pool else run_here
-    begin = time.perf_counter_ns()
+async def run_clients(load, pool):
+    run, compute_one = Run(load), in_pool(pool) if pool else run_here
     async with asyncio.TaskGroup() as group:
-        for first in range(min(load["concurrency"], load["requests"])):
-            group.create_task(client(first, load, latency, run))
-    return time.perf_counter_ns() - begin
+        for index in range(run.clients):
+            group.create_task(client(index, run, compute_one))
+        await asyncio.sleep(0)  # until all of them are at the gate
+        run.open()
+    return run
 
 
 def open_pool(design, workers):
@@ -87,15 +129,14 @@ def cpu_seconds():
 
 
 def measure(design, load):
-    latency = [0] * load["requests"]
     pool = open_pool(design, load["workers"])
     if pool:
         list(pool.map(warm, range(4 * load["workers"])))
     with asyncio.Runner() as runner:
-        elapsed = runner.run(run_clients(load, latency, pool))
+        run = runner.run(run_clients(load, pool))
     if pool:
         pool.shutdown()
-    return latency, elapsed
+    return run
 
 
 def percentile(samples, part):
@@ -123,16 +164,17 @@ def main(arguments):
     except (KeyError, ValueError) as error:
         print(f"asyncio: {error}", file=sys.stderr)
         return 2
-    latency, elapsed = measure(design, load)
-    latency.sort()
-    if latency[0] <= 0:
-        print("asyncio: a request was not answered", file=sys.stderr)
+    run = measure(design, load)
+    doubt = run.doubt()
+    if doubt:
+        print(f"asyncio: {doubt}", file=sys.stderr)
         return 1
+    latency = sorted(run.latency)
     print(json.dumps({
         "bench": "cpu-io", "design": design, "cpu_us": load["cpu"] // 1000,
         "io_us": load["io"] // 1000, "requests": load["requests"],
         "concurrency": load["concurrency"], "workers": load["workers"],
-        "requests_per_s": load["requests"] * 1e9 / elapsed, "p50_us": percentile(latency, 0.5),
+        "requests_per_s": load["requests"] * 1e9 / (run.end - run.start), "p50_us": percentile(latency, 0.5),
         "p99_us": percentile(latency, 0.99), "max_us": percentile(latency, 1),
         "cpu_s": cpu_seconds()}))
     return 0

@@ -3,7 +3,12 @@
 // computes. Go preempts it all the same: the signal comes after 10 ms, and the thread is another
 // one's only when the goroutine lets go of it.
 //
-// The wait is time.Sleep(). Nothing is tuned but GOMAXPROCS.
+// The wait is time.Sleep(). Nothing is tuned but GOMAXPROCS. Where requests wait for nothing a client
+// gives way after each, as those of sley and asyncio do there: it would have the processor for itself
+// until it is preempted.
+//
+// Who issues a request when, and how the run is checked, is that of bench/cpu_io/clients.c, which says
+// why.
 package main
 
 import (
@@ -14,6 +19,7 @@ import (
 	"sort"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -84,30 +90,81 @@ func compute(cpu int64) {
 	}
 }
 
-func (l *load) client(first int, latency []int64) {
-	for i := first; i < l.requests; i += l.concurrency {
-		begin := now()
+// What happened: as struct cpu_io_result.
+type result struct {
+	start, last, elapsed int64
+	taken, done          atomic.Int64
+	latency              []int64
+}
+
+// next stamps the answer to a client's request, and is the issue of its next one at the same moment;
+// false: there is none.
+func (l *load) next(r *result, index int, begin int64) (int, int64, bool) {
+	before := now()
+	number := int(r.taken.Add(1)) - 1
+	if number == l.requests-1 {
+		r.last = before
+	}
+	answered := now()
+	r.latency[index] = answered - begin
+	if int(r.done.Add(1)) == l.requests {
+		r.elapsed = now() - r.start
+	}
+	return number, answered, number < l.requests
+}
+
+func (l *load) client(r *result, index int) {
+	begin, more := r.start, true
+	for more {
 		if l.io > 0 {
-			time.Sleep(l.wait(i))
+			time.Sleep(l.wait(index))
 		}
 		compute(l.cpu)
-		latency[i] = now() - begin
+		index, begin, more = l.next(r, index, begin)
+		if l.io == 0 {
+			runtime.Gosched()
+		}
 	}
 }
 
-func (l *load) run() (latency []int64, elapsed int64) {
-	latency = make([]int64, l.requests)
-	var clients sync.WaitGroup
-	begin := now()
-	for i := 0; i < l.concurrency && i < l.requests; i++ {
-		clients.Add(1)
-		go func(first int) {
+// run makes all clients, which wait at the gate, and lets them go when the last one has come.
+func (l *load) run() *result {
+	r := &result{latency: make([]int64, l.requests)}
+	gate := make(chan struct{})
+	var coming, clients sync.WaitGroup
+	coming.Add(l.concurrency)
+	clients.Add(l.concurrency)
+	for i := 0; i < l.concurrency; i++ {
+		go func(index int) {
 			defer clients.Done()
-			l.client(first, latency)
+			coming.Done()
+			<-gate
+			l.client(r, index)
 		}(i)
 	}
+	coming.Wait()
+	r.taken.Store(int64(l.concurrency))
+	r.start = now()
+	r.last = r.start
+	close(gate)
 	clients.Wait()
-	return latency, now() - begin
+	return r
+}
+
+// doubt says why what the run has left behind cannot be true, or nothing.
+func (l *load) doubt(r *result) string {
+	var sum int64
+	for i, latency := range r.latency {
+		if latency <= 0 || latency < int64(l.wait(i))+l.cpu-l.cpu/1000 {
+			return fmt.Sprintf("request %d was answered too early, after %d ns", i, latency)
+		}
+		sum += latency
+	}
+	clients := int64(l.concurrency)
+	if sum < clients*(r.last-r.start) || sum > clients*r.elapsed {
+		return fmt.Sprintf("the latencies, %d ns in all, are not those of %d clients", sum, clients)
+	}
+	return ""
 }
 
 func parseLoad(arguments []string) (l load) {
@@ -132,6 +189,9 @@ func parseLoad(arguments []string) (l load) {
 	if l.requests < 1 || l.concurrency < 1 || l.workers < 1 {
 		usage("--requests, --concurrency and --workers must be above 0")
 	}
+	if l.concurrency > l.requests {
+		l.concurrency = l.requests
+	}
 	return l
 }
 
@@ -147,15 +207,16 @@ func percentileOf(samples []int64, part float64) float64 {
 func runCPUIO(arguments []string) {
 	l := parseLoad(arguments)
 	runtime.GOMAXPROCS(l.workers)
-	latency, elapsed := l.run()
-	sort.Slice(latency, func(i, j int) bool { return latency[i] < latency[j] })
-	if latency[0] <= 0 {
-		fail(exitFailed, "a request was not answered")
+	done := l.run()
+	if doubt := l.doubt(done); doubt != "" {
+		fail(exitFailed, "%s", doubt)
 	}
+	latency := done.latency
+	sort.Slice(latency, func(i, j int) bool { return latency[i] < latency[j] })
 	line, _ := json.Marshal(map[string]any{
 		"bench": "cpu-io", "design": "go", "cpu_us": l.cpu / 1000, "io_us": l.io / 1000,
 		"requests": l.requests, "concurrency": l.concurrency, "workers": l.workers,
-		"requests_per_s": float64(l.requests) * 1e9 / float64(elapsed),
+		"requests_per_s": float64(l.requests) * 1e9 / float64(done.elapsed),
 		"p50_us":         percentileOf(latency, 0.5), "p99_us": percentileOf(latency, 0.99),
 		"max_us": percentileOf(latency, 1), "cpu_s": float64(cpu()) / 1e9,
 	})
