@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 import fakes
+import parse
 import plots
 from mix import page, points, sweep, words
 
@@ -175,6 +176,16 @@ class Sweep(unittest.TestCase):
         work.point(points.Point(50, 32))
         self.assertEqual([len(runs) for runs in work.data.runs.values()], [2, 2])
         self.assertEqual(work.notes, ["2 of 3 rounds with 50 % computing, 32 clients"])
+
+    def test_requests_in_no_time_are_no_figure(self):
+        design = sweep.Design("tasks", self.path, "sley-bench")
+        for name in ("requests_per_s", "p99_us"):
+            entry = {"design": "tasks", "cpu_us": 0, "io_us": 1000, "requests": 9, "concurrency": 1,
+                     **dict.fromkeys(points.FIGURES, 1.0)}
+            sweep.read(json.dumps(entry), design, points.Point(0, 1), 9)
+            entry[name] = 0.0
+            with self.assertRaises(parse.BadOutput):
+                sweep.read(json.dumps(entry), design, points.Point(0, 1), 9)
 
     def test_far_and_near_behind(self):
         self.assertEqual([words.behind_words(f) for f in (1.004, 1.03, 1.2, 12.0)],
