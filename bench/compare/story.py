@@ -36,9 +36,9 @@ def link_to(out, *path):
 def mixes(out):
     data, taken = kept.mixes(out)
     body = ""
-    for title, claims in mix_words.conclusions(data) if data else ():
+    for title, lines in mix_words.conclusions(data) if data else ():
         if title in CHOICES:
-            body += f"<h3>{report.text(title)}</h3>{bullets(claim.text for claim in claims)}"
+            body += f"<h3>{report.text(title)}</h3>{bullets(lines)}"
     return section("cpu-io", "Computing and waiting", body, taken, link_to(out, "cpu-io.html"))
 
 

@@ -12,15 +12,15 @@ import xml.etree.ElementTree
 import fakes
 import gallery
 import kept
+import made_up
 import mix
 import plots
 import report
 import scaling
 import session
 import story
-from mix import sweep
+from mix import settings, sweep
 from scaling import lines, measure, words
-from test_mix import data_of
 from test_scaling import result as figure_of
 from test_show import Balance
 
@@ -51,8 +51,8 @@ class Directory(unittest.TestCase):
 
     def mixes(self, quick=False, others=0.0):
         work = sweep.Sweep([], sweep.Settings(quick, 2, 3, 0.1, 30), None)
-        work.data, work.others, work.wall = data_of(random.Random(5), quick), others, 1.0
-        write(self.out, "cpu-io.json", mix.record(work, FACTS))
+        work.data, work.others, work.wall = made_up.whole(random.Random(5), quick), others, 1.0
+        write(self.out, "cpu-io.json", mix.record(work, FACTS, settings.Used(2)))
         return work.data
 
     def growth(self, quick=False):
