@@ -15,8 +15,8 @@ from scaling import words as growth_words
 CHOICES = "What to choose", "Who is ahead"  # of the conclusions of cpu-io
 
 
-def bullets(claims):
-    return "<ul>" + "".join(f"<li>{report.text(claim.text)}</li>" for claim in claims) + "</ul>"
+def bullets(lines):
+    return "<ul>" + "".join(f"<li>{report.text(line)}</li>" for line in lines) + "</ul>"
 
 
 def section(name, title, body, taken, link):
@@ -36,9 +36,9 @@ def link_to(out, *path):
 def mixes(out):
     data, taken = kept.mixes(out)
     body = ""
-    for title, claims in mix_words.conclusions(data) if data else ():
+    for title, lines in mix_words.conclusions(data) if data else ():
         if title in CHOICES:
-            body += f"<h3>{report.text(title)}</h3>{bullets(claims)}"
+            body += f"<h3>{report.text(title)}</h3>{bullets(lines)}"
     return section("cpu-io", "Computing and waiting", body, taken, link_to(out, "cpu-io.html"))
 
 

@@ -1,23 +1,23 @@
 """`./run bench cpu-io`: requests that wait and compute, by every design, at every mix.
 
-Read points.py (what is measured), sweep.py (the measuring), words.py (the conclusions), plots.py and
-page.py (what is shown).
+Read points.py (what is measured), sweep.py (the measuring), words.py (the conclusions; say.py has what
+they share, advice.py, settings.py and falls.py parts of them), plots.py and page.py (what is shown).
 """
 import json
 import os
 
 import machine
 
-from . import page, points, sweep, words
+from . import page, points, settings as recommended, sweep, words
 
 QUICK_LIMIT = 530  # seconds from the start of the command, building included; a round may end later
 
 
-def record(work, facts):
+def record(work, facts, used):
     """What cpu-io.json keeps."""
     data = work.data
     return {"machine": dict(facts), "quick": work.settings.quick, "others": work.busy(),
-            "points": entries(data),
+            "workers": used.workers, "stall_ms": used.stall_ms, "points": entries(data),
             "fell": [{"share": point.share, "clients": point.clients, "design": design, "why": why}
                      for (point, design), why in data.fell.items()]}
 
@@ -38,18 +38,19 @@ def run(sley_bench, peers, out, quick, plotter, show, failures, spent=0.0):
                               else float("inf"))
     work = sweep.Sweep(sweep.designs(sley_bench, peers), settings, show)
     facts, whole = machine.describe(), True
+    used = recommended.environment(settings.workers)
     try:
         work.run()
     except KeyboardInterrupt:
         whole = False
         work.notes.append("interrupted: not all points were measured")
     show.clear()
-    for title, claims in words.conclusions(work.data):
+    for title, lines in words.conclusions(work.data, used):
         print(f"\n{title}")
-        for claim in claims:
-            print(f"  {claim.text}")
-    page.write(os.path.join(out, "cpu-io.json"), json.dumps(record(work, facts), indent=1) + "\n")
+        for line in lines:
+            print(f"  {line}")
+    page.write(os.path.join(out, "cpu-io.json"), json.dumps(record(work, facts, used), indent=1) + "\n")
     page.write(os.path.join(out, "cpu-io.html"),
-               page.render(work, facts, failures, plotter))
+               page.render(work, facts, failures, plotter, used))
     print(f"\nwritten: {os.path.join(out, 'cpu-io.json')}, {os.path.join(out, 'cpu-io.html')}")
     return whole

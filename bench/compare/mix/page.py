@@ -45,10 +45,10 @@ def pictures(data, plotter):
     return out
 
 
-def sentences(data):
+def sentences(data, used):
     out = ""
-    for title, claims in words.conclusions(data):
-        items = "".join(f"<li>{report.text(claim.text)}</li>" for claim in claims)
+    for title, lines in words.conclusions(data, used):
+        items = "".join(f"<li>{report.text(line)}</li>" for line in lines)
         out += f"<h2>{report.text(title)}</h2><ul>{items}</ul>"
     return out
 
@@ -68,7 +68,7 @@ def figures(data):
     return f"<details><summary>All figures</summary>{report.wide(head, body)}</details>"
 
 
-def render(sweep, facts, failures, plotter):
+def render(sweep, facts, failures, plotter, used=None):
     data, warnings = sweep.data, []
     if sweep.busy() > table.BUSY:
         warnings.append(f"Other programs used {sweep.busy():.2f} CPUs while this was measured. Do not "
@@ -85,7 +85,7 @@ def render(sweep, facts, failures, plotter):
             f"<title>Computing and waiting</title><style>{report.STYLE}</style></head><body>\n"
             "<h1>Computing and waiting: which design?</h1>"
             + "".join(f'<p class="warn">{report.text(line)}</p>' for line in warnings)
-            + ABOUT + f"<dl>{who}</dl>" + sentences(data) + drawn + figures(data)
+            + ABOUT + f"<dl>{who}</dl>" + sentences(data, used) + drawn + figures(data)
             + "".join(f'<p class="warn">{report.text(line)}</p>' for line in failures + sweep.notes)
             + f"<h2>The machine</h2><dl>{items}</dl></body></html>\n")
 

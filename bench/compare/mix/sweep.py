@@ -64,6 +64,8 @@ def read(output, design, point, requests):
         raise parse.BadOutput(f"printed garbage: '{parse.excerpt(output)}'") from None
     if place != (design.name, point.cpu_us, point.io_us, requests, point.clients):
         raise parse.BadOutput("printed the figures of another load")
+    if not (figures["requests_per_s"] and figures["p99_us"]):
+        raise parse.BadOutput("printed that requests took no time, or that there were none")
     return figures
 
 

@@ -1,218 +1,149 @@
-"""The conclusions: sentences about the data, each of which can be checked against it.
+"""The conclusions: sentences about the data, each of which is true of them, whatever they are.
 
-A sentence is a Claim: text, and the condition that makes it true. The condition is computed from the
-data anew and does not know how the sentence was found, so the tests can let random data be told in
-words and then ask each claim whether it holds. What is said is decided by the data alone: there is
-no sentence that is always there, and none that names a winner by its name.
+What is said is decided by the data alone: there is no finding that is always there, and none that
+names a winner by its name. say.py has the words and what counts as equal, advice.py what to choose,
+settings.py with which settings, falls.py where each falls over; here is who is ahead, at each point,
+at all, and ours against theirs.
 """
-from dataclasses import dataclass
-from typing import Callable
+from . import advice, falls, say, settings
 
-CLOSE = 1.15  # a design this near to the best is as good as it
-FALLEN = 2.0  # one this far behind in throughput has fallen over
-LATE = 10.0  # or one whose slowest hundredth takes so many times as long
+EQUAL = ("Designs are equal to the best where the ranges of their runs, minimum to maximum, overlap with "
+         "its range. What is told are medians.")
 
 
-@dataclass
-class Claim:
-    text: str
-    condition: Callable  # of a Data
+# --- point by point -----------------------------------------------------------------------------
 
-    def holds(self, data):
-        """Data that do not even have what the sentence speaks of do not make it true."""
-        try:
-            return bool(self.condition(data))
-        except (KeyError, TypeError):
-            return False
+def equals(data, point, figure):
+    """The best design, by medians, and those that are equal to it; the better ones first."""
+    leader, _ = data.best(point, figure)
+    found = [d for d in data.designs(point) if say.overlap(data, point, leader, d, figure)]
+    sign = -1 if figure == say.RATE else 1
+    return sorted(found, key=lambda d: (d != leader, sign * data.median(point, d, figure)))
 
 
-def times(value):
-    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+def leaders(data, point, figure, alone, together):
+    """Who is best in a figure, each with its median."""
+    found = equals(data, point, figure)
+    said = [f"{d} ({say.figure_words(data.median(point, d, figure), figure)})" for d in found]
+    return f"{said[0]} {alone}" if len(said) == 1 else f"{say.listed(said)} {together}"
 
-
-def at(point):
-    clients = "1 client" if point.clients == 1 else f"{point.clients:,} clients"
-    return f"{clients} and {point.share} % computing"
-
-
-def rate(value):
-    return f"{value:,.0f} requests/s"
-
-
-def latency(us):
-    return f"{us / 1000:,.1f} ms" if us >= 1000 else f"{us:,.0f} us"
-
-
-# --- who wins where -----------------------------------------------------------------------------
 
 def winner(data, point):
-    """Who is fastest at a point, and by how much the slowest is behind."""
-    design, value = data.best(point, "requests_per_s")
-    late_design, late = data.best(point, "p99_us")
-    worst = max(data.designs(point), key=lambda d: data.behind(point, d, "requests_per_s") or 0)
-    factor = data.behind(point, worst, "requests_per_s")
-    text = f"With {at(point)}, {design} is fastest: {rate(value)}"
-    if worst != design and factor:
-        text += f", {times(factor)} times {worst}'s"
-    text += f"; the best p99, {latency(late)}, is {late_design}'s."
-
-    def holds(d):
-        rates = {n: d.median(point, n, "requests_per_s") for n in d.designs(point)}
-        lates = {n: d.median(point, n, "p99_us") for n in d.designs(point)}
-        return (all(rates[design] >= r for r in rates.values())
-                and all(rates[worst] <= r for r in rates.values())
-                and all(lates[late_design] <= l for l in lates.values())
-                and rate(rates[design]) in text and latency(lates[late_design]) in text)
-    return Claim(text, holds)
+    """Who is best at a point, and how far the slowest is behind."""
+    first = equals(data, point, say.RATE)
+    slowest = max(data.designs(point), key=lambda d: data.behind(point, d, say.RATE))
+    text = f"With {say.at(point)}, " + leaders(data, point, say.RATE, "is fastest",
+                                                "are equal in throughput")
+    if slowest not in first:
+        much = say.by(data.behind(point, slowest, say.RATE), "more than", "as many as")
+        text += f"; {first[0]} makes {much} {slowest}, the fewest"
+    return text + "; " + leaders(data, point, say.P99, "has the best p99", "are equal in p99") + "."
 
 
 # --- one design for everything ------------------------------------------------------------------
 
-def misses(data, design, figure):
-    """The points at which it is not close to the best, the worst first: (factor, point)."""
-    found = [(data.behind(p, design, figure), p) for p in data.points()]
-    return sorted(((f, p) for f, p in found if f and f > CLOSE), reverse=True)
+def near(data, design, figure, limit):
+    """At how many of all points it is within the limit of the best, and how far away it is at worst."""
+    done = say.done_by(data, design)
+    far = [point for point in done if data.behind(point, design, figure) > limit]
+    text = f"at {len(done) - len(far)} of {len(say.tried(data))} points"
+    if far:
+        factor, point = say.worst(data, far, design, figure)
+        text += f" (at worst {say.times(factor)} times away, with {say.at(point)})"
+    return text
 
 
 def everywhere(data, design):
     """Whether a design that is told nothing of the mix does well at all points."""
-    count = sum(1 for p in data.points() if data.median(p, design, "requests_per_s") is not None)
-    far = misses(data, design, "requests_per_s")
-    if not count:
-        return None
-    if not far:
-        text = (f"{design} is within {round(100 * (CLOSE - 1))} % of the fastest design at all "
-                f"{count} points it was measured at.")
-    else:
-        factor, point = far[0]
-        text = (f"{design} is within {round(100 * (CLOSE - 1))} % of the fastest design at "
-                f"{count - len(far)} of {count} points; it is furthest behind, {times(factor)} "
-                f"times, with {at(point)}.")
-
-    def holds(d):
-        factors = {p: d.behind(p, design, "requests_per_s") for p in d.points()}
-        factors = {p: f for p, f in factors.items() if f}
-        missed = {p: f for p, f in factors.items() if f > CLOSE}
-        if len(factors) != count or len(missed) != len(far):
-            return False
-        return not far or (max(missed.values()) == missed[far[0][1]]
-                           and times(missed[far[0][1]]) in text)
-    return Claim(text, holds)
-
-
-# --- where it falls over ------------------------------------------------------------------------
-
-def falls(data, design):
-    """The first point, by clients and then by share, at which a design is far behind."""
-    for point in sorted(data.points(), key=lambda p: (p.clients, p.share)):
-        reason = data.fell.get((point, design))
-        if reason:
-            text = f"{design} cannot do {at(point)}: {reason}."
-            return Claim(text, lambda d, p=point, r=reason: d.fell.get((p, design)) == r)
-        slow = data.behind(point, design, "requests_per_s")
-        late = data.behind(point, design, "p99_us")
-        if slow and slow >= FALLEN:
-            text = (f"{design} falls over from {at(point)} on: {times(slow)} times slower than the "
-                    "fastest.")
-            return Claim(text, lambda d, p=point, t=text: (
-                first_fall(d, design) == p
-                and times(d.behind(p, design, "requests_per_s")) in t))
-        if late and late >= LATE:
-            text = (f"{design} falls over from {at(point)} on: its p99 is {times(late)} times the "
-                    "best one's.")
-            return Claim(text, lambda d, p=point, t=text: (
-                first_fall(d, design) == p and times(d.behind(p, design, "p99_us")) in t))
-    text = f"{design} does not fall over at any point."
-    return Claim(text, lambda d: first_fall(d, design) is None)
-
-
-def first_fall(data, design):
-    for point in sorted(data.points(), key=lambda p: (p.clients, p.share)):
-        if (point, design) in data.fell or (data.behind(point, design, "requests_per_s") or 0) >= FALLEN \
-                or (data.behind(point, design, "p99_us") or 0) >= LATE:
-            return point
-    return None
+    failed = len(say.failed_by(data, design))
+    missing = len(say.tried(data)) - len(say.done_by(data, design)) - failed
+    return (f"{design} is within a factor of {say.CLOSE:g} of the fastest design "
+            f"{near(data, design, say.RATE, say.CLOSE)}, and of {say.PRICE:g} of the best p99 "
+            f"{near(data, design, say.P99, say.PRICE)}" + f"; it fails at {failed}" * (failed > 0)
+            + f"; it was not measured at {missing}" * (missing > 0) + ".")
 
 
 # --- ours and theirs ----------------------------------------------------------------------------
 
-def standing(data):
-    """At how many points the best of ours is at least as good as the best of the others."""
-    claims = []
-    for figure, name in (("requests_per_s", "throughput"), ("p99_us", "p99")):
-        ahead, lost = split(data, figure)
-        if not ahead and not lost:
-            continue
-        text = (f"In {name} the best design of sley is at least as good as the best of the others "
-                f"at {len(ahead)} of {len(ahead) + len(lost)} points")
-        text += "." if not lost else "; not with " + "; ".join(at(p) for p in lost) + "."
-        claims.append(Claim(text, lambda d, f=figure, a=ahead, l=lost: split(d, f) == (a, l)))
-    return claims
+def lost(data, point, designs):
+    """Whether none of them gets through the point, and that was tried."""
+    return (not any((point, design) in data.runs for design in designs)
+            and any((point, design) in data.fell for design in designs))
+
+
+def compare(data, point, figure, others):
+    """Whether ours is "ahead", "equal" or "behind" at the point; None: one of the two is not there.
+    Who could not do it is behind; what neither could do is nobody's."""
+    mine, my_value = data.best(point, figure, data.ours)
+    other, value = data.best(point, figure, others)
+    if mine and other:
+        if say.overlap(data, point, mine, other, figure):
+            return "equal"
+        return "ahead" if (my_value > value) == (figure == say.RATE) else "behind"
+    if other and lost(data, point, data.ours):
+        return "behind"
+    return "ahead" if mine and lost(data, point, others) else None
 
 
 def split(data, figure):
-    """The points at which ours is at least as good, and the others."""
-    ahead, lost = [], []
-    for point in data.points():
-        theirs = [d for d in data.designs(point) if d not in data.ours]
-        _, mine = data.best(point, figure, data.ours)
-        _, other = data.best(point, figure, theirs)
-        if mine is None or other is None:
-            continue
-        good = mine >= other if figure == "requests_per_s" else mine <= other
-        (ahead if good else lost).append(point)
-    return ahead, lost
+    """Points at which the best of ours is ahead of the best of the others, equal, and behind."""
+    others = [design for design in say.names(data) if design not in data.ours]
+    found = {"ahead": [], "equal": [], "behind": []}
+    for point in say.tried(data):
+        found.setdefault(compare(data, point, figure, others), []).append(point)
+    return found["ahead"], found["equal"], found["behind"]
 
 
-# --- what to choose -----------------------------------------------------------------------------
-
-def behind_words(factor):
-    """How far behind the fastest, for people: per cent where a factor would say 1.0."""
-    percent = f"{100 * (factor - 1):.0f}"
-    return f"{percent} % behind" if factor < 1.1 else f"{times(factor)} times behind"
-
-
-def most_clients(data, share):
-    return max(p.clients for p in data.points() if p.share == share)
-
-
-def regret(data, design, share):
-    """By how much it is behind the fastest at worst, over all numbers of clients; None: unknown."""
-    factors = [data.behind(p, design, "requests_per_s") for p in data.points() if p.share == share]
-    return max(factors) if factors and all(factors) else None
+def furthest(data, figure, points):
+    """Of the points at which ours is behind: by how much at worst; "" if none of ours is there."""
+    found = []
+    for point in points:
+        mine, value = data.best(point, figure, data.ours)
+        if mine:
+            best, theirs = data.best(point, figure)
+            found.append((theirs / value if figure == say.RATE else value / theirs, point, best))
+    if not found:
+        return ""
+    factor, point, best = max(found)
+    much = (f"{best} makes {say.by(factor, 'more requests', 'as many requests')}" if figure == say.RATE
+            else f"its p99 is {say.by(factor, 'above that of', 'that of')} {best}")
+    return f" It is furthest behind with {say.at(point)}, where {much}."
 
 
-def advice(data, share):
-    """The design that is never far behind at this share."""
-    known = {d: regret(data, d, share) for d in data.designs()}
-    known = {d: r for d, r in known.items() if r}
-    if not known:
+def standing_in(data, figure, name):
+    """One sentence or a few, or None if ours or theirs are not there."""
+    ahead, equal, behind = split(data, figure)
+    count = len(ahead) + len(equal) + len(behind)
+    if not count:
         return None
-    design = min(known, key=known.get)
-    most = most_clients(data, share)
-    up_to = "1 client" if most == 1 else f"up to {most:,} clients"
-    text = f"If {share} % of a request is computing, take {design}: "
-    text += (f"the fastest with {up_to}." if known[design] == 1 else
-             f"at worst {behind_words(known[design])} the fastest, with {up_to}.")
-
-    def holds(d):
-        mine = regret(d, design, share)
-        others = [regret(d, n, share) for n in d.designs()]
-        return (mine is not None and all(r is None or mine <= r for r in others)
-                and most_clients(d, share) == most
-                and (mine == 1) == (": the fastest with" in text)
-                and (mine == 1 or behind_words(mine) in text))
-    return Claim(text, holds)
+    text = (f"In {name} the best design of sley is ahead of the best of the others at {len(ahead)} "
+            f"of {count} points, equal at {len(equal)}, behind at {len(behind)}")
+    if not behind:
+        return text + "."
+    none = [point for point in behind if data.best(point, figure, data.ours)[0] is None]
+    text += f": {say.places(behind, say.tried(data))}." + furthest(data, figure, behind)
+    return text + (f" No design of sley got through {say.places(none, say.tried(data))}."
+                   if none else "")
 
 
-def conclusions(data):
-    """(heading, claims) in the order in which they are read."""
-    points, designs = data.points(), data.designs()
+def standing(data):
+    found = [standing_in(data, say.RATE, "throughput"), standing_in(data, say.P99, "p99")]
+    found = [text for text in found if text]
+    return [EQUAL] + found if found else []
+
+
+# --- all of it ----------------------------------------------------------------------------------
+
+def conclusions(data, used=None):
+    """(heading, sentences) in the order in which they are read. `used`: a settings.Used, what the
+    runs were made with, if that is known."""
+    points = sorted(data.points())
     parts = [
-        ("What to choose", [advice(data, share) for share in sorted({p.share for p in points})]),
-        ("One design for every mix", [everywhere(data, design) for design in designs]),
+        ("What to choose", advice.sentences(data)),
+        ("Recommended settings", settings.sentences(data, used) if used else []),
+        ("One design for every mix", [everywhere(data, design) for design in say.names(data)]),
         ("Who is ahead", standing(data)),
-        ("Where each falls over", [falls(data, design) for design in designs]),
-        ("Point by point", [winner(data, point) for point in points]),
+        ("Where each falls over", falls.sentences(data)),
+        ("Point by point", ([EQUAL] if points else []) + [winner(data, point) for point in points]),
     ]
-    return [(title, [claim for claim in claims if claim]) for title, claims in parts if any(claims)]
+    return [(title, sentences) for title, sentences in parts if sentences]

@@ -23,10 +23,11 @@ def entries(work, results, others, facts=()):
     """What scaling.json keeps."""
     growth = []
     for subject, line in words.lines_of(work):
-        overall, upper = words.exponents(work, line)
+        found = words.fitted(work, line)
         growth.append({"subject": subject.title, "of": subject.name, "cost": line.title,
                        "bench": line.bench, "metric": line.metric, "unit": line.unit,
-                       "exponent": overall, "exponent_upper_half": upper,
+                       "exponent": found.overall, "exponent_upper_half": found.upper,
+                       "exponent_neighbours": found.local, "exponent_last_decade": found.end,
                        "verdict": words.verdict(work, line),
                        "points": [{"n": n, "total": median, "min": low, "max": high}
                                   for n, median, low, high in work.points(line)]})
@@ -53,11 +54,11 @@ def run_workers(sley, quick, durations, show):
 def tell(work, results, others):
     """The tables on the terminal."""
     first = words.summary(work)
-    print("\nHow cost grows, on one worker" + (f"\n  {first.text}" if first else ""))
+    print("\nHow cost grows, on one worker" + (f"\n  {first}" if first else ""))
     for subject, line in words.lines_of(work):
-        claim = words.growth(work, subject, line)
-        if claim:
-            print(f"  {claim.text}")
+        text = words.growth(work, subject, line)
+        if text:
+            print(f"  {text}")
     print("\nMore workers: median, and efficiency")
     for bench, metric, unit, _, cells in workers.table(results):
         shown = "  ".join(f"{n}w {value:.4g}" + ("" if e is None or n == 1 else f" ({e:.2f})")

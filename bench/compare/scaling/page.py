@@ -11,9 +11,11 @@ from . import fit, machines, words, workers
 ABOUT = f"""<p>The same rows of sley-bench with ever more of what each is about, on one worker; rounds in
 turns over all sizes, the first one discarded, medians of the rest. Over the number of items the total
 cost is a power of it: the exponent is the slope of a straight line through the logarithms, by least
-squares, of the fastest rounds, once over all sizes and once over their upper half, where the start of
-a runtime hides nothing any more. 1.00 is linear; above {fit.LIMIT:.2f} in the upper half a line is marked. Below that stays
-what caches do: an item that has to come from memory costs several times one that does not.</p>"""
+squares, of the fastest rounds: over all sizes, over their upper half, where the start of a runtime
+hides nothing any more, and over the last decade, where something that is beginning is seen first. How
+straight the line is tell the slopes between neighbouring sizes of the upper half. 1.00 is linear; a line
+above {fit.LIMIT:g} in the upper half or {fit.END_LIMIT:g} in the last decade is marked. Below that
+stays what caches do: an item that has to come from memory costs several times one that does not.</p>"""
 
 WORKERS = """<p>Every row with 1 worker and more. Where a fixed amount of work is divided among the
 workers, the efficiency is the speed-up divided by their number; where each worker has its own, it is
@@ -40,27 +42,29 @@ def marked(work):
     """The defects, with what is known of each."""
     items = ""
     for subject, line in words.defects(work):
-        _, upper = words.exponents(work, line)
         known = f" {line.known}" if line.known else " Not explained: a defect."
         items += (f"<li><b>{report.text(subject.title)}, {report.text(line.title)}</b>: power "
-                  f"{words.power(upper)} over the upper half.{report.text(known)}</li>")
+                  f"{words.upper_powers(words.fitted(work, line))}.{report.text(known)}</li>")
     return f"<h2>Faster than linear</h2><ul>{items}</ul>" if items else ""
 
 
 def glance(work):
     """Every line in one table."""
     left = {"of", "cost", "verdict"}
-    names = ("of", "cost", "from", "to", "power", "upper half", "one, first", "one, last", "verdict")
+    names = ("of", "cost", "from", "to", "power", "upper half", "neighbours there",
+             "last decade", "one, first", "one, last", "verdict")
     body = ""
     for subject, line in words.lines_of(work):
         points = work.points(line)
-        overall, upper = words.exponents(work, line)
-        said = words.verdict(work, line)
+        found, said = words.fitted(work, line), words.verdict(work, line)
+        local = " to ".join(words.power(slope) for slope in found.local) if found.local else "?"
         first, last = points[0], points[-1]
-        cells = (subject.title, line.title, f"{first[0]:,}", f"{last[0]:,}", words.power(overall),
-                 words.power(upper), words.figure(first[1] / first[0], line.unit),
+        cells = (subject.title, line.title, f"{first[0]:,}", f"{last[0]:,}",
+                 words.power(found.overall), words.power(found.upper), local, words.power(found.end),
+                 words.figure(first[1] / first[0], line.unit),
                  words.figure(last[1] / last[0], line.unit), said)
-        shade = ' style="background:rgba(var(--behind),.3)"' if said == words.FASTER else ""
+        bad = said in (words.FASTER, words.AT_END)
+        shade = ' style="background:rgba(var(--behind),.3)"' if bad else ""
         body += report.row([report.cell("td", report.text(cell), "l" if name in left else "",
                                         shade if name == "verdict" else "")
                             for name, cell in zip(names, cells)])
@@ -86,10 +90,10 @@ def figures(work, subject):
 def growth(work, plotter, draw):
     out = ""
     for subject in work.subjects:
-        claims = [claim for line in subject.lines if (claim := words.growth(work, subject, line))]
-        if not claims:
+        said = [text for line in subject.lines if (text := words.growth(work, subject, line))]
+        if not said:
             continue
-        items = "".join(f"<li>{report.text(claim.text)}</li>" for claim in claims)
+        items = "".join(f"<li>{report.text(text)}</li>" for text in said)
         picture = draw(plotter, work, subject)
         drawn = f'<div class="wide plot">{picture}</div>' if picture else ""
         out += f"<h3>{report.text(subject.title)}</h3>{drawn}<ul>{items}</ul>{figures(work, subject)}"
@@ -145,7 +149,7 @@ def render(work, results, others, facts, problems, quick, plotter, draw):
     items = "".join(f"<dt>{report.text(name)}</dt><dd>{report.text(value)}</dd>"
                     for name, value in facts)
     first = words.summary(work)
-    body = (warnings(work, quick) + (f"<p class=lead>{report.text(first.text)}</p>" if first else "")
+    body = (warnings(work, quick) + (f"<p class=lead>{report.text(first)}</p>" if first else "")
             + marked(work) + ABOUT + growth(work, plotter, draw) + shared_work(results)
             + other_machines(others))
     lines = "".join(f"<li>{report.text(line)}</li>" for line in problems)

@@ -47,8 +47,7 @@ def script(data, subject, lines):
     draws = [f"$linear using 1:2 with lines lc rgb '{common.FAINT}' lw 1 dt (1,3)"]
     for number, (line, row) in enumerate(zip(lines, rows)):
         colour = COLOURS[number % len(COLOURS)]
-        _, upper = words.exponents(data, line)
-        label = f"{line.title}  {words.power(upper)}"
+        label = f"{line.title}  {words.power(words.fitted(data, line).upper)}"
         text += common.block(f"l{number}", row)
         text += (f"set label {common.quote(label)} at graph 1.02, graph {heights[number]:.3f} left "
                  f"tc rgb '{colour}' font ',11'\n")

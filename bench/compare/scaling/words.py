@@ -1,23 +1,27 @@
-"""What the data say, in sentences that can be checked against them; see mix/words.py.
+"""What the data say, in sentences; tests/test_growth.py reads them and computes anew what they say.
 
-`growth` tells one line; `defects` are those that are faster than linear. Nothing is called linear
-that has too few points to tell. The exponent is that of the fastest rounds: whatever else goes on
-can only add time, and does so more often while a long run lasts than a short one.
+`growth` tells one line; `defects` are those that grow faster than they may. Nothing is called linear:
+what is below the limits is said to be so, with its exponents, and of too few points nothing is said.
+The exponents are those of the fastest rounds: whatever else goes on can only add time, and does so
+more often while a long run lasts than a short one.
 """
-from mix.words import Claim
-
 from . import fit
 
-NONE, LINEAR, FASTER = "cannot be told", "linear", "faster than linear"
+NONE, WITHIN = "cannot be told", f"not above n^{fit.LIMIT:g} over the upper half"
+FASTER = f"faster than n^{fit.LIMIT:g} over the upper half"
+AT_END = f"faster than n^{fit.END_LIMIT:g} at its end"
 
 
-def exponents(growth, line):
-    return fit.grows([(n, low) for n, _, low, _ in growth.points(line)], line.sorts)
+def fitted(growth, line):
+    return fit.fitted([(n, low) for n, _, low, _ in growth.points(line)], line.sorts)
 
 
 def verdict(growth, line):
-    _, upper = exponents(growth, line)
-    return NONE if upper is None else FASTER if upper > fit.LIMIT else LINEAR
+    found = fitted(growth, line)
+    if found.upper is None:
+        return NONE
+    fast = found.too_fast()
+    return WITHIN if not fast else FASTER if "upper" in fast else AT_END
 
 
 def figure(value, unit):
@@ -33,31 +37,34 @@ def power(value):
     return "?" if value is None else f"{value:.2f}"
 
 
+def powers(found):
+    """The exponents in words; "" without any."""
+    if found.overall is None:
+        return ""
+    return power(found.overall) + ("" if found.upper is None else f", {upper_powers(found)}")
+
+
+def upper_powers(found):
+    low, high = found.local
+    between = (f"{power(low)} between all neighbours" if power(low) == power(high) else
+               f"{power(low)} to {power(high)} between neighbours")
+    return (f"{power(found.upper)} over the upper half ({between} there), {power(found.end)} from "
+            f"{found.last[0]:,} to {found.last[1]:,}")
+
+
 def growth(data, subject, line):
     """One line in words, or None if nothing is known of it."""
     points = data.points(line)
     if len(points) < 2:
         return None
     (low, first, _, _), (high, last, _, _) = points[0], points[-1]
-    overall, upper = exponents(data, line)
-    said = verdict(data, line)
     beside = " times the logarithm" if line.sorts else ""
-    text = (f"{subject.title}, {line.title}: {said}. ")
-    if overall is not None:
-        text += f"The cost of all grows with the power {power(overall)} of their number{beside}"
-        text += f", {power(upper)} over the upper half. " if upper is not None else ". "
-    text += (f"With {low:,} one costs {figure(first / low, line.unit)}, with {high:,} "
-             f"{figure(last / high, line.unit)}.")
-
-    def holds(d):
-        mine = d.points(line)
-        all_of, half = exponents(d, line)
-        return (verdict(d, line) == said and (mine[0][0], mine[-1][0]) == (low, high)
-                and (all_of is None or power(all_of) in text)
-                and (half is None or power(half) in text)
-                and figure(mine[0][1] / low, line.unit) in text
-                and figure(mine[-1][1] / high, line.unit) in text)
-    return Claim(text, holds)
+    text = f"{subject.title}, {line.title}: {verdict(data, line)}. "
+    said = powers(fitted(data, line))
+    if said:
+        text += f"The cost of all grows with this power of their number{beside}: {said}. "
+    return text + (f"With {low:,} one costs {figure(first / low, line.unit)}, with {high:,} "
+                   f"{figure(last / high, line.unit)}.")
 
 
 def lines_of(data):
@@ -68,22 +75,19 @@ def lines_of(data):
 
 def defects(data):
     """(subject, line) of what grows faster than it may."""
-    return [(subject, line) for subject, line in lines_of(data) if verdict(data, line) == FASTER]
+    return [(subject, line) for subject, line in lines_of(data)
+            if verdict(data, line) in (FASTER, AT_END)]
 
 
 def summary(data):
     """The first sentence of the page, or None without data."""
     judged = [pair for pair in lines_of(data) if verdict(data, pair[1]) != NONE]
     bad = defects(data)
+    limits = (f"faster than n^{fit.LIMIT:g} over the upper half of the numbers, or than "
+              f"n^{fit.END_LIMIT:g} at their end")
     if not judged:
         return None
     if not bad:
-        text = f"Nothing grows faster than linear: {len(judged)} of {len(judged)} lines do not."
-    else:
-        text = (f"{len(bad)} of {len(judged)} lines grow faster than linear: "
-                + "; ".join(f"{subject.title}, {line.title}" for subject, line in bad) + ".")
-
-    def holds(d):
-        count = sum(verdict(d, line) != NONE for _, line in lines_of(d))
-        return count == len(judged) and defects(d) == bad
-    return Claim(text, holds)
+        return f"None of {len(judged)} lines grows {limits}."
+    return (f"{len(bad)} of {len(judged)} lines grow {limits}: "
+            + "; ".join(f"{subject.title}, {line.title}" for subject, line in bad) + ".")

@@ -1,117 +1,20 @@
-"""`./run bench cpu-io`: every sentence of its page is true of the data, whatever they are."""
+"""`./run bench cpu-io`: the measuring, and that the page has all of it; test_words.py has the sentences."""
 import json
 import os
 import random
-import re
 import shutil
 import sys
 import tempfile
 import unittest
 
 import fakes
+import made_up
+import parse
 import plots
-from mix import page, points, sweep, words
+from mix import page, points, settings, sweep, words
 
 sys.path.append(os.path.join(os.path.dirname(__file__), "../../peers/asyncio"))
 import cpu_io_asyncio
-
-NAMES = ["tasks", "tasks+threads", "loop", "threads", "go", "asyncio"]
-
-
-def data_of(chance, quick=True):
-    """Random figures: each point has its own winners; some designs could not do some points."""
-    data = points.Data(ours=sweep.SLEY_DESIGNS)
-    for point in points.points(quick):
-        for name in NAMES:
-            if chance.random() < 0.1:
-                data.fell[point, name] = "no more threads"
-                continue
-            rate, late = 10 ** chance.uniform(1, 6), 10 ** chance.uniform(1, 7)
-            if chance.random() < 0.3:
-                rate, late = 1000.0, 500.0  # ties
-            for _ in range(3):
-                wobble = chance.uniform(0.9, 1.1)
-                data.add(point, name, {"requests_per_s": rate * wobble, "p50_us": late / 3,
-                                       "p99_us": late * wobble, "max_us": late * 2, "cpu_s": 1.0})
-    return data
-
-
-def equal(rates):
-    """The same at every point."""
-    data = points.Data(ours=sweep.SLEY_DESIGNS)
-    for point in points.points(True):
-        for name, rate in rates.items():
-            data.add(point, name, {"requests_per_s": rate, "p50_us": 1e6 / rate, "p99_us": 2e6 / rate,
-                                   "max_us": 3e6 / rate, "cpu_s": 1.0})
-    return data
-
-
-def all_claims(data):
-    return [claim for _, claims in words.conclusions(data) for claim in claims]
-
-
-class Words(unittest.TestCase):
-    def test_all_are_true_of_any_data(self):
-        for seed in range(60):
-            data = data_of(random.Random(seed), quick=seed % 2 == 0)
-            claims = all_claims(data)
-            self.assertGreater(len(claims), len(data.points()))
-            for claim in claims:
-                self.assertTrue(claim.holds(data), f"seed {seed}: {claim.text}")
-
-    def test_they_are_not_true_of_other_data(self):
-        """Most of them: a claim that holds of anything would say nothing."""
-        one, other = data_of(random.Random(1)), data_of(random.Random(2))
-        claims = all_claims(one)
-        wrong = sum(1 for claim in claims if not claim.holds(other))
-        self.assertGreater(wrong, 0.7 * len(claims))
-
-    def test_numbers_in_a_sentence_are_the_data_s(self):
-        data = equal({"tasks": 1000.0, "loop": 250.0})
-        claim = words.winner(data, data.points()[0])
-        self.assertIn("tasks is fastest: 1,000 requests/s, 4.0 times loop's", claim.text)
-        self.assertIn("the best p99, 2.0 ms, is tasks's", claim.text)
-
-    def test_whoever_wins_is_named(self):
-        for best in NAMES:
-            data = equal({name: 900.0 if name == best else 100.0 for name in NAMES})
-            text = " ".join(claim.text for claim in all_claims(data))
-            self.assertIn(f"{best} is within 15 % of the fastest design at all", text)
-            self.assertIn(f"take {best}: the fastest with up to 1,000 clients.", text)
-            for name in NAMES:
-                falls = f"(^| ){re.escape(name)} falls over from 1 client and 0 % computing on"
-                self.assertEqual(bool(re.search(falls, text)), name != best, name)
-
-    def test_close_is_close(self):
-        near = equal({"tasks": 100.0, "go": 114.0})
-        far = equal({"tasks": 100.0, "go": 116.0})
-        self.assertIn("at all", words.everywhere(near, "tasks").text)
-        self.assertIn("at 0 of", words.everywhere(far, "tasks").text)
-
-    def test_standing_of_ours(self):
-        texts = [claim.text for claim in words.standing(equal({"tasks": 100.0, "go": 50.0}))]
-        self.assertEqual(len(texts), 2)
-        self.assertTrue(all(re.search(r"at (\d+) of \1 points\.$", text) for text in texts), texts)
-        texts = [claim.text for claim in words.standing(equal({"tasks": 50.0, "go": 100.0}))]
-        self.assertIn("at 0 of", texts[0])
-        self.assertIn("not with 1 client and 0 % computing", texts[0])
-
-    def test_only_ours_or_only_theirs_says_nothing_of_the_standing(self):
-        self.assertEqual(words.standing(equal({"go": 1.0})), [])
-        self.assertEqual(words.standing(equal({"tasks": 1.0})), [])
-
-    def test_no_data_no_words(self):
-        self.assertEqual(words.conclusions(points.Data()), [])
-
-    def test_a_design_that_could_not(self):
-        data = equal({"tasks": 100.0, "threads": 100.0})
-        point = max(data.points(), key=lambda p: (p.clients, p.share))
-        data.remove(point, "threads")
-        data.fell[point, "threads"] = "thread number 5: no memory"
-        self.assertIn("threads cannot do 1,000 clients and 100 % computing: thread number 5",
-                      words.falls(data, "threads").text)
-        self.assertEqual(words.falls(data, "tasks").text, "tasks does not fall over at any point.")
-
 
 PROGRAM = """#!/usr/bin/env python3
 import json, sys
@@ -180,9 +83,15 @@ class Sweep(unittest.TestCase):
         self.assertEqual([len(runs) for runs in work.data.runs.values()], [2, 2])
         self.assertEqual(work.notes, ["2 of 3 rounds with 50 % computing, 32 clients"])
 
-    def test_far_and_near_behind(self):
-        self.assertEqual([words.behind_words(f) for f in (1.004, 1.03, 1.2, 12.0)],
-                         ["0 % behind", "3 % behind", "1.2 times behind", "12 times behind"])
+    def test_requests_in_no_time_are_no_figure(self):
+        design = sweep.Design("tasks", self.path, "sley-bench")
+        for name in ("requests_per_s", "p99_us"):
+            entry = {"design": "tasks", "cpu_us": 0, "io_us": 1000, "requests": 9, "concurrency": 1,
+                     **dict.fromkeys(points.FIGURES, 1.0)}
+            sweep.read(json.dumps(entry), design, points.Point(0, 1), 9)
+            entry[name] = 0.0
+            with self.assertRaises(parse.BadOutput):
+                sweep.read(json.dumps(entry), design, points.Point(0, 1), 9)
 
     def test_the_load_is_what_the_point_says(self):
         point = points.Point(25, 100)
@@ -244,11 +153,13 @@ class Doubts(unittest.TestCase):
 class Pages(unittest.TestCase):
     def test_a_page_of_any_data(self):
         work = sweep.Sweep([], sweep.Settings(True, 2, 3, 0.1, 30), None)
-        work.data = data_of(random.Random(5))
+        work.data = made_up.whole(random.Random(5))
         notes = []
-        text = page.render(work, [("processor", "<b>")], ["went <wrong>"], plots.Plotter(notes))
-        for claim in all_claims(work.data):
-            self.assertIn(claim.text.replace("'", "&#x27;"), text)
+        text = page.render(work, [("processor", "<b>")], ["went <wrong>"], plots.Plotter(notes),
+                           settings.Used(2))
+        for _, lines in words.conclusions(work.data, settings.Used(2)):
+            for line in lines:
+                self.assertIn(line.replace("'", "&#x27;"), text)
         self.assertNotIn("<b>", text.split("<svg")[0])
         self.assertIn("went &lt;wrong&gt;", text)
         if shutil.which("gnuplot"):
@@ -256,7 +167,7 @@ class Pages(unittest.TestCase):
 
     def test_entries_are_json(self):
         import mix
-        entries = json.loads(json.dumps(mix.entries(data_of(random.Random(3)))))
+        entries = json.loads(json.dumps(mix.entries(made_up.whole(random.Random(3)))))
         self.assertEqual(len(entries[0]["runs"]), 3)
 
 
