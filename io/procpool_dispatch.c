@@ -165,7 +165,8 @@ static void take_result(struct sley__procchild *child, const struct sley__ring_r
     struct sley_procpool *pool = child->pool;
     struct sley_job *job = sley__ring_head(child);
 
-    pool->crashes = 0;
+    child->worked = true;
+    pool->crashes = pool->failed_starts = 0;
     pool->respawn_at = 0;
     pool->stats.completed += !result->error;
     if (!job->error)

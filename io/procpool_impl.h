@@ -54,6 +54,9 @@ struct sley__procchild {
     int64_t head_since; /* when the oldest became that; only if it has a timeout */
     int64_t idle_since; /* valid in `idle` */
 
+    bool worked;      /* a job of it is over */
+    unsigned attempt; /* pool->failed_starts when it was started */
+
     bool retiring; /* told to quit: gets no more jobs */
     enum sley__doom doom;
     int next_signal; /* to be sent at kill_at, if it is doomed */
@@ -98,8 +101,9 @@ struct sley_procpool {
     uint32_t next_id;
 
     /* Back-off. */
-    unsigned crashes;   /* in a row, with nothing completed between */
-    int64_t respawn_at; /* no child is started before; 0: at once */
+    unsigned crashes;       /* of children that worked, in a row, with nothing completed between */
+    unsigned failed_starts; /* in a row, with no job begun between */
+    int64_t respawn_at;     /* no child is started before; 0: at once */
 
     int closed;               /* SLEY_E*: takes no more jobs */
     bool collector_armed;     /* children are to ring: rings that get a job are armed */

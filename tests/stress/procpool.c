@@ -399,6 +399,31 @@ POOL_TEST(only_the_job_in_flight_fails)
     }
 }
 
+/* One worker, and a submit does not park: nobody else tries a start while there are no
+ * descriptors. */
+TASK_TEST(one_failed_start_after_many_deaths_fails_no_job, .workers = 1, .prepare = prepare)
+{
+    struct sley_procpool_options options = {.max = 1};
+    struct rlimit files, none;
+    struct sley_procpool *pool;
+    struct sley_job job = {.fn = value_only};
+
+    assert_ok(sley_procpool_new(&options, &pool));
+    for (int i = 0; i < 7; i++)
+        assert_death(pool, BY_ABORT, SIGABRT, "SIGABRT", 0);
+    sley_sleep(SLEY_MILLISECONDS(20)); /* more than the longest back-off of such deaths */
+    EXPECT(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    none = (struct rlimit){0, files.rlim_max};
+    EXPECT(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    assert_ok(sley_procpool_submit(pool, &job));
+    EXPECT(setrlimit(RLIMIT_NOFILE, &files) == 0);
+    EXPECT(stats_of(pool).started == 7, "no start has failed");
+    assert_ok(sley_procpool_wait(pool, &job));
+    assert_ok(job.error);
+    sley_procpool_free(pool);
+    return 0;
+}
+
 /* --- ends that are asked for ---------------------------------------------------------------- */
 
 static bool is_gone(int pid)
