@@ -343,21 +343,17 @@ static int64_t look_after_leaver(struct sley__procchild *child, int64_t now)
 static int64_t look_after(struct sley__procchild *child, int64_t now)
 {
     struct sley_procpool *pool = child->pool;
-    int64_t due;
+    int64_t due = sley__child_watch(child, now); /* which may end it, or bring its results */
 
     if (child->doom) {
         if (child->kill_at <= now)
             send_signal(child, now);
         return child->kill_at;
     }
-    if (child->retiring && !child->load)
+    if (child->load)
+        return due;
+    if (child->retiring)
         return look_after_leaver(child, now);
-    if (child->load) {
-        if ((due = sley__child_due(child)) > now)
-            return due;
-        sley__child_stop_job(child, sley__ring_head(child), SLEY__DOOM_TIMEOUT);
-        return child->doom ? child->kill_at : sley__child_due(child);
-    }
     if (pool->staying <= pool->options.min)
         return SLEY_FOREVER;
     due = child->idle_since + pool->options.idle_timeout;

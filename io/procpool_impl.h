@@ -51,7 +51,9 @@ struct sley__procchild {
     uint64_t given;     /* jobs, and not taken back */
     uint64_t seen;      /* `collected` at the last look of sley__pool_unstick */
     bool stuck;         /* it had not moved: gets nothing ahead until it does */
-    int64_t head_since; /* when the oldest became that; only if it has a timeout */
+    int64_t head_begun; /* the first look that saw the oldest begun; 0: none yet. This and the next
+                           only if it has a timeout */
+    int64_t head_look;  /* when to look next whether it has */
     int64_t idle_since; /* valid in `idle` */
 
     bool worked;      /* a job of it is over */
@@ -194,8 +196,9 @@ void sley__queue_remove(struct sley_procpool *pool, struct sley_job *job);
 /* The job is over, without a result if error is not 0. Wakes who waits for it. */
 void sley__job_over(struct sley_procpool *pool, struct sley_job *job, int error);
 
-/* When its oldest job has had its time; SLEY_FOREVER: there is none, or it may take any. */
-int64_t sley__child_due(struct sley__procchild *child);
+/* Sees to the timeout of its oldest job: looks whether it has begun, ends the child if it has had
+ * its time. When to do so again; SLEY_FOREVER: there is none, or it may take any time. */
+int64_t sley__child_watch(struct sley__procchild *child, int64_t now);
 
 /* Puts the child in the list that it belongs to now. */
 void sley__child_place(struct sley__procchild *child);
