@@ -156,7 +156,9 @@ struct sley_job {
                           SLEY_EMSGSIZE   fn has returned, but its result has out_size bytes
                                           and there is room for fewer; nothing is copied
                           SLEY_ENOMEM     no memory for the input or result
-                          SLEY_EAGAIN     no child could be started
+                          SLEY_EAGAIN     no child could be started, or each that was has died
+                                          at once, eight times in a row; also SLEY_ENOMEM,
+                                          SLEY_EMFILE and SLEY_ENFILE, if it was for these
                           SLEY_ECLOSED, SLEY_ESHUTDOWN  the pool, or runtime, has ended */
     int value;       /* what fn returned, if it has */
     size_t out_size; /* bytes of the result */
