@@ -8,7 +8,8 @@
  * result has it; the others go back to where they were in the queue.
  *
  * Asking twice: SIGTERM first, so that a job may clean up what is outside of the process, SIGKILL
- * when the grace is over. Who breaks the protocol gets no grace.
+ * when the grace is over, which begins when the supervisor says that it has sent the first: it may
+ * be in the middle of a fork, and both would come at once. Who breaks the protocol gets no grace.
  *
  * Back-off. A child that dies in a job is replaced at once the first time, later after 1, 2, 4 ..
  * 16 ms: each such death has failed a job, so the program knows. So is one that has done jobs and
@@ -147,6 +148,17 @@ void sley__pool_maintain(struct sley_procpool *pool)
 
 /* --- killing -------------------------------------------------------------------------------- */
 
+static struct sley__procchild *find(struct sley_procpool *pool, uint32_t id)
+{
+    list_for_each (link, &pool->children) {
+        struct sley__procchild *child = container_of(link, struct sley__procchild, link);
+
+        if (child->id == id)
+            return child;
+    }
+    return NULL;
+}
+
 /* Sends the signal that is due, and says which comes next. If the supervisor is behind: later. */
 static void send_signal(struct sley__procchild *child, int64_t now)
 {
@@ -156,13 +168,21 @@ static void send_signal(struct sley__procchild *child, int64_t now)
 
     if (error) {
         child->kill_at = now + MILLISECOND;
-    } else if (child->next_signal == SIGTERM) {
-        child->next_signal = SIGKILL;
-        child->kill_at = now + child->pool->options.grace;
+        sley__pool_hurry(child->pool, child->kill_at);
     } else {
         child->kill_at = SLEY_FOREVER;
     }
-    sley__pool_hurry(child->pool, child->kill_at);
+}
+
+void sley__child_killed(struct sley_procpool *pool, uint32_t id, int number)
+{
+    struct sley__procchild *child = find(pool, id);
+
+    if (!child || number != SIGTERM || child->next_signal != SIGTERM)
+        return;
+    child->next_signal = SIGKILL;
+    child->kill_at = sley__clock_now() + pool->options.grace;
+    sley__pool_hurry(pool, child->kill_at);
 }
 
 void sley__child_doom(struct sley__procchild *child, enum sley__doom doom)
@@ -258,17 +278,6 @@ static void remove_child(struct sley__procchild *child)
     sley__ring_close(child);
     sley__result_file_release(child->file);
     free(child);
-}
-
-static struct sley__procchild *find(struct sley_procpool *pool, uint32_t id)
-{
-    list_for_each (link, &pool->children) {
-        struct sley__procchild *child = container_of(link, struct sley__procchild, link);
-
-        if (child->id == id)
-            return child;
-    }
-    return NULL;
 }
 
 void sley__child_started(struct sley_procpool *pool, uint32_t id, int pid)

@@ -62,7 +62,7 @@ struct sley__procchild {
     bool retiring; /* told to quit: gets no more jobs */
     enum sley__doom doom;
     int next_signal; /* to be sent at kill_at, if it is doomed */
-    int64_t kill_at;
+    int64_t kill_at; /* SLEY_FOREVER: it has been given to the supervisor */
 };
 
 struct sley__job_group {
@@ -237,6 +237,7 @@ void sley__child_retire(struct sley__procchild *child);
 
 /* What the supervisor reports. `status` as of wait(), or < 0: it was never there. */
 void sley__child_started(struct sley_procpool *pool, uint32_t id, int pid);
+void sley__child_killed(struct sley_procpool *pool, uint32_t id, int number);
 void sley__child_ended(struct sley_procpool *pool, uint32_t id, int status);
 
 /* The supervisor is gone or the pool ends: nothing is left, and all jobs end with `error`. */

@@ -146,8 +146,10 @@ static void signal_child(struct supervisor *supervisor, uint32_t id, int number)
 {
     int place = id ? find(supervisor, id) : -1;
 
-    if (place >= 0)
-        send_signal(supervisor->children[place].pid, number);
+    if (place < 0)
+        return;
+    send_signal(supervisor->children[place].pid, number);
+    tell(supervisor, SLEY__MESSAGE_KILLED, id, number);
 }
 
 /* The group first: until its leader is reaped nobody else can get the pid, nor a group of that

@@ -523,6 +523,26 @@ POOL_TEST_WITH(a_timeout_runs_from_when_the_child_is_forked, .max = 2, .jobs_per
     expect_full_time(pool, ids[1]);
 }
 
+/* Nor is the grace over before it has begun: both signals came at once. */
+POOL_TEST_WITH(a_grace_runs_from_the_first_signal, .max = 1, .grace = SLEY_MILLISECONDS(50))
+{
+    struct sley_job job = {.fn = stubborn};
+    int64_t since;
+    int ids[2];
+
+    assert_ok(sley_procpool_call(pool, whose, NULL, 0, ids, sizeof(ids), NULL, NULL));
+    assert_ok(sley_procpool_submit(pool, &job));
+    eventually(get(&shared->pid));
+    EXPECT(kill(ids[1], SIGSTOP) == 0);
+    eventually(is_stopped(ids[1]));
+    EXPECT(!sley_procpool_cancel(pool, &job));
+    sley_sleep(SLEY_MILLISECONDS(100));
+    since = sley_now();
+    EXPECT(kill(ids[1], SIGCONT) == 0);
+    eventually(is_gone(get(&shared->pid)));
+    EXPECT(sley_now() - since >= SLEY_MILLISECONDS(50), "%lld ns", (long long)(sley_now() - since));
+}
+
 /* One that would be late before it has begun, and is not for having waited. */
 POOL_TEST_WITH(a_job_that_waits_for_longer_than_its_timeout_is_not_late, .max = 1)
 {

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "platform.h"
 #include "procpool_impl.h"
 
 /* As of wait(). */
@@ -217,4 +218,30 @@ Test(procpool_fate, the_end_of_one_that_has_worked_is_no_failed_start)
     cr_assert_eq(pool.stats.crashed, 20);
     cr_assert_eq(pool.failed_starts, 0);
     cr_assert(is_alive(&queued));
+}
+
+Test(procpool_fate, the_grace_begins_when_the_first_signal_was_sent)
+{
+    struct sley__procchild *child;
+    int64_t before, kill_at;
+
+    pool.options.grace = 1000000000000;
+    submit(&queued);
+    child = only_child();
+    take(child);
+    cr_assert_not(sley__child_stop_job(child, &queued, SLEY__DOOM_TIMEOUT));
+    cr_assert_eq(child->kill_at, SLEY_FOREVER);
+    before = sley__clock_now();
+    sley__child_killed(&pool, child->id, SIGTERM);
+    kill_at = child->kill_at;
+    cr_assert_geq(kill_at, before + pool.options.grace);
+    cr_assert_leq(kill_at, sley__clock_now() + pool.options.grace);
+    cr_assert_eq(child->next_signal, SIGKILL);
+    sley__child_killed(&pool, child->id, SIGTERM);
+    sley__child_killed(&pool, child->id + 1, SIGTERM);
+    cr_assert_eq(child->kill_at, kill_at);
+    child->kill_at = 1; /* long ago */
+    sley__pool_tick(&pool);
+    sley__child_killed(&pool, child->id, SIGKILL);
+    cr_assert_eq(child->kill_at, SLEY_FOREVER, "there is nothing left to do");
 }
