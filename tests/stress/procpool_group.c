@@ -31,6 +31,7 @@ static int get(const int *value)
     return __atomic_load_n(value, __ATOMIC_SEQ_CST);
 }
 
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the header's are reserved
 int kill(pid_t pid, int number)
 {
     if (pid < -1) {
@@ -70,8 +71,9 @@ static int leave_another(const void *in, size_t in_size, struct sley_job_result 
 {
     int pid = fork();
 
-    while (pid == 0)
-        pause();
+    if (pid == 0)
+        for (;;)
+            pause();
     __atomic_store_n(&shared->left, pid, __ATOMIC_SEQ_CST);
     return leave(in, in_size, result);
 }
