@@ -26,11 +26,23 @@
  * that has no more to begin cannot be in a job other than the one that is meant: if the recall
  * fails for one, then because the child has gone on to it, and the one that was meant is over.
  *
+ * A job's time runs from the first look that finds it begun, and not from when it was given: before
+ * it begins a child may have to be forked, or woken, and a busy machine can take longer for that
+ * than the job may take. So while a child has not begun its oldest job, and that has a timeout, it
+ * is looked at a few times in each timeout; what the job gets too much is less than the time
+ * between two looks. Rejected: that the child writes down when it has begun. It would save the
+ * looks, which only jobs that are late to begin or long need, and have to be checked against them.
+ *
  * All functions: with the pool's lock.
  */
 #include "procpool_impl.h"
 
 #include "platform.h"
+
+/* How often it is looked in each timeout whether the job has begun, and how often at most: below
+ * that a fork alone takes longer. */
+#define LOOKS    8
+#define LOOK_MIN INT64_C(100000)
 
 /* --- the queue ------------------------------------------------------------------------------ */
 
@@ -139,23 +151,60 @@ static struct sley__procchild *first_in(struct list *place)
     return list_empty(place) ? NULL : container_of(place->next, struct sley__procchild, place);
 }
 
-int64_t sley__child_due(struct sley__procchild *child)
+/* --- time ----------------------------------------------------------------------------------- */
+
+/* What the oldest job may take; 0: any. */
+static int64_t head_timeout(struct sley__procchild *child)
 {
     const struct sley_job *head = sley__ring_head(child);
-    int64_t timeout;
 
-    if (!head || !(timeout = head->timeout ? head->timeout : child->pool->options.timeout))
-        return SLEY_FOREVER;
-    return child->head_since + min_i64(timeout, SLEY__TIME_MAX);
+    if (!head)
+        return 0;
+    return min_i64(head->timeout ? head->timeout : child->pool->options.timeout, SLEY__TIME_MAX);
 }
 
-/* The child has another oldest job: the time of its timeout begins. */
-static void note_head(struct sley__procchild *child)
+/* When the next look is due because of its oldest job's timeout. */
+static int64_t due(struct sley__procchild *child)
 {
-    if (sley__child_due(child) == SLEY_FOREVER)
+    int64_t timeout = head_timeout(child);
+
+    if (!timeout)
+        return SLEY_FOREVER;
+    return child->head_begun ? child->head_begun + timeout : child->head_look;
+}
+
+/* The oldest job has not begun yet. */
+static void look_again(struct sley__procchild *child, int64_t now)
+{
+    int64_t pause = head_timeout(child) / LOOKS;
+
+    child->head_look = now + (pause > LOOK_MIN ? pause : LOOK_MIN);
+}
+
+/* The child has another oldest job, or it has begun it. */
+static void note_head(struct sley__procchild *child, bool begun)
+{
+    int64_t now;
+
+    if (!head_timeout(child))
         return;
-    child->head_since = sley__clock_now();
-    sley__pool_hurry(child->pool, sley__child_due(child));
+    now = sley__clock_now(); /* after the look, so it has begun no later */
+    child->head_begun = begun ? now : 0;
+    look_again(child, now);
+    sley__pool_hurry(child->pool, due(child));
+}
+
+int64_t sley__child_watch(struct sley__procchild *child, int64_t now)
+{
+    if (child->doom || due(child) > now)
+        return due(child);
+    if (child->head_begun) {
+        sley__child_stop_job(child, sley__ring_head(child), SLEY__DOOM_TIMEOUT);
+        return due(child);
+    }
+    look_again(child, now);
+    sley__child_collect(child);
+    return due(child);
 }
 
 /* --- results -------------------------------------------------------------------------------- */
@@ -165,7 +214,8 @@ static void take_result(struct sley__procchild *child, const struct sley__ring_r
     struct sley_procpool *pool = child->pool;
     struct sley_job *job = sley__ring_head(child);
 
-    pool->crashes = 0;
+    child->worked = true;
+    pool->crashes = pool->failed_starts = 0;
     pool->respawn_at = 0;
     pool->stats.completed += !result->error;
     if (!job->error)
@@ -200,10 +250,11 @@ unsigned sley__child_collect(struct sley__procchild *child)
     }
     if (news == SLEY__RING_NONSENSE && child->doom != SLEY__DOOM_NONSENSE)
         sley__child_doom(child, SLEY__DOOM_NONSENSE);
+    if (count || (news == SLEY__RING_RUNS && !child->head_begun))
+        note_head(child, news == SLEY__RING_RUNS);
     if (!count)
         return 0;
     child->stuck = false;
-    note_head(child);
     if (!child->load && !may_have_more(child) && !child->doom && !child->retiring)
         sley__child_retire(child);
     else
@@ -251,7 +302,7 @@ static void give(struct sley__procchild *child, struct sley_job *job)
 
     sley__ring_publish(child, job);
     if (head)
-        note_head(child);
+        note_head(child, false);
     sley__child_place(child);
 }
 

@@ -8,12 +8,17 @@
  * result has it; the others go back to where they were in the queue.
  *
  * Asking twice: SIGTERM first, so that a job may clean up what is outside of the process, SIGKILL
- * when the grace is over. Who breaks the protocol gets no grace.
+ * when the grace is over, which begins when the supervisor says that it has sent the first: it may
+ * be in the middle of a fork, and both would come at once. Who breaks the protocol gets no grace.
  *
  * Back-off. A child that dies in a job is replaced at once the first time, later after 1, 2, 4 ..
- * 16 ms: each such death has failed a job, so the program knows. A child that dies before it has
- * begun one (no memory for it, a limit too low) would be forked for ever: up to 512 ms, and after
- * eight in a row with nobody else left the queued jobs fail. Any result ends the back-off.
+ * 16 ms: each such death has failed a job, so the program knows. So is one that has done jobs and
+ * dies without one. A child that dies before it has begun any (no memory for it, a limit too low)
+ * would be forked for ever: up to 512 ms, and after eight in a row with nobody else left the queued
+ * jobs fail. In a row means one after another: children that were started side by side and die of
+ * the same are one, and one that gets as far as a job ends the row, even if it dies of it. The two
+ * are counted apart: seven jobs that kill their children say nothing of the next start. Any result
+ * ends the back-off.
  *
  * All functions: with the pool's lock. That a start makes system calls under it is why the lock is
  * one that sleeps; a fork takes a thousand times as long, and is not made here.
@@ -31,8 +36,8 @@
 #define MILLISECOND INT64_C(1000000)
 
 enum {
-    CRASHES_MAX = 8, /* in a row and before any job, until queued jobs fail */
-    DELAY_JOB = 4,   /* binary logarithms of the longest back-offs in ms */
+    STARTS_MAX = 8, /* that failed in a row, until queued jobs fail */
+    DELAY_JOB = 4,  /* binary logarithms of the longest back-offs in ms */
     DELAY_START = 9,
 };
 
@@ -84,17 +89,27 @@ static void fail_queue(struct sley_procpool *pool, int error)
     }
 }
 
-/* A child has died, or could not be started. */
-static void back_off(struct sley_procpool *pool, bool in_job, int error)
+static void delay_starts(struct sley_procpool *pool, unsigned exponent, unsigned most)
 {
-    unsigned most = in_job ? DELAY_JOB : DELAY_START, exponent;
+    pool->respawn_at = sley__clock_now() + (MILLISECOND << (exponent < most ? exponent : most));
+    sley__pool_hurry(pool, pool->respawn_at);
+}
 
-    exponent = pool->crashes < most ? pool->crashes : most;
-    if (pool->crashes++ || !in_job) {
-        pool->respawn_at = sley__clock_now() + (MILLISECOND << exponent);
-        sley__pool_hurry(pool, pool->respawn_at);
-    }
-    if (!in_job && pool->crashes >= CRASHES_MAX && !pool->staying)
+/* A child has died that had got to work. */
+static void note_crash(struct sley_procpool *pool)
+{
+    pool->failed_starts = 0;
+    if (pool->crashes++)
+        delay_starts(pool, pool->crashes - 1, DELAY_JOB);
+}
+
+/* A child could not be started, or has died before its first job; it was the `attempt`th since one
+ * could. */
+static void note_failed_start(struct sley_procpool *pool, unsigned attempt, int error)
+{
+    if (attempt == pool->failed_starts)
+        delay_starts(pool, pool->failed_starts++, DELAY_START);
+    if (pool->failed_starts >= STARTS_MAX && !pool->staying)
         fail_queue(pool, error);
 }
 
@@ -111,9 +126,10 @@ struct sley__procchild *sley__child_start(struct sley_procpool *pool)
     struct sley__procchild *child = new_child(pool, &error);
 
     if (!child) {
-        back_off(pool, false, error);
+        note_failed_start(pool, pool->failed_starts, error);
         return NULL;
     }
+    child->attempt = pool->failed_starts;
     list_push_back(&pool->children, &child->link);
     list_init(&child->place);
     sley__child_place(child);
@@ -132,6 +148,17 @@ void sley__pool_maintain(struct sley_procpool *pool)
 
 /* --- killing -------------------------------------------------------------------------------- */
 
+static struct sley__procchild *find(struct sley_procpool *pool, uint32_t id)
+{
+    list_for_each (link, &pool->children) {
+        struct sley__procchild *child = container_of(link, struct sley__procchild, link);
+
+        if (child->id == id)
+            return child;
+    }
+    return NULL;
+}
+
 /* Sends the signal that is due, and says which comes next. If the supervisor is behind: later. */
 static void send_signal(struct sley__procchild *child, int64_t now)
 {
@@ -141,13 +168,21 @@ static void send_signal(struct sley__procchild *child, int64_t now)
 
     if (error) {
         child->kill_at = now + MILLISECOND;
-    } else if (child->next_signal == SIGTERM) {
-        child->next_signal = SIGKILL;
-        child->kill_at = now + child->pool->options.grace;
+        sley__pool_hurry(child->pool, child->kill_at);
     } else {
         child->kill_at = SLEY_FOREVER;
     }
-    sley__pool_hurry(child->pool, child->kill_at);
+}
+
+void sley__child_killed(struct sley_procpool *pool, uint32_t id, int number)
+{
+    struct sley__procchild *child = find(pool, id);
+
+    if (!child || number != SIGTERM || child->next_signal != SIGTERM)
+        return;
+    child->next_signal = SIGKILL;
+    child->kill_at = sley__clock_now() + pool->options.grace;
+    sley__pool_hurry(pool, child->kill_at);
 }
 
 void sley__child_doom(struct sley__procchild *child, enum sley__doom doom)
@@ -245,17 +280,6 @@ static void remove_child(struct sley__procchild *child)
     free(child);
 }
 
-static struct sley__procchild *find(struct sley_procpool *pool, uint32_t id)
-{
-    list_for_each (link, &pool->children) {
-        struct sley__procchild *child = container_of(link, struct sley__procchild, link);
-
-        if (child->id == id)
-            return child;
-    }
-    return NULL;
-}
-
 void sley__child_started(struct sley_procpool *pool, uint32_t id, int pid)
 {
     struct sley__procchild *child = find(pool, id);
@@ -264,20 +288,30 @@ void sley__child_started(struct sley_procpool *pool, uint32_t id, int pid)
         child->pid = pid;
 }
 
+/* Nobody has asked it to. `worked`: it had got as far as a job. */
+static void note_death(struct sley_procpool *pool, bool worked, unsigned attempt, int status)
+{
+    pool->stats.crashed += status >= 0;
+    if (worked)
+        note_crash(pool);
+    else
+        note_failed_start(pool, attempt, status < 0 ? status : SLEY_EAGAIN);
+}
+
 void sley__child_ended(struct sley_procpool *pool, uint32_t id, int status)
 {
     struct sley__procchild *child = find(pool, id);
-    bool in_job, expected;
+    bool worked, expected;
+    unsigned attempt;
 
     if (!child)
         return;
-    in_job = settle(child, status);
+    worked = settle(child, status) || child->worked;
     expected = child->doom || (child->retiring && status == 0);
+    attempt = child->attempt;
     remove_child(child);
-    if (!expected) {
-        pool->stats.crashed += status >= 0;
-        back_off(pool, in_job, status < 0 ? status : SLEY_EAGAIN);
-    }
+    if (!expected)
+        note_death(pool, worked, attempt, status);
     sley__pool_maintain(pool);
     sley__pool_dispatch(pool);
 }
@@ -318,21 +352,17 @@ static int64_t look_after_leaver(struct sley__procchild *child, int64_t now)
 static int64_t look_after(struct sley__procchild *child, int64_t now)
 {
     struct sley_procpool *pool = child->pool;
-    int64_t due;
+    int64_t due = sley__child_watch(child, now); /* which may end it, or bring its results */
 
     if (child->doom) {
         if (child->kill_at <= now)
             send_signal(child, now);
         return child->kill_at;
     }
-    if (child->retiring && !child->load)
+    if (child->load)
+        return due;
+    if (child->retiring)
         return look_after_leaver(child, now);
-    if (child->load) {
-        if ((due = sley__child_due(child)) > now)
-            return due;
-        sley__child_stop_job(child, sley__ring_head(child), SLEY__DOOM_TIMEOUT);
-        return child->doom ? child->kill_at : sley__child_due(child);
-    }
     if (pool->staying <= pool->options.min)
         return SLEY_FOREVER;
     due = child->idle_since + pool->options.idle_timeout;

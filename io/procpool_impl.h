@@ -51,13 +51,18 @@ struct sley__procchild {
     uint64_t given;     /* jobs, and not taken back */
     uint64_t seen;      /* `collected` at the last look of sley__pool_unstick */
     bool stuck;         /* it had not moved: gets nothing ahead until it does */
-    int64_t head_since; /* when the oldest became that; only if it has a timeout */
+    int64_t head_begun; /* the first look that saw the oldest begun; 0: none yet. This and the next
+                           only if it has a timeout */
+    int64_t head_look;  /* when to look next whether it has */
     int64_t idle_since; /* valid in `idle` */
+
+    bool worked;      /* a job of it is over */
+    unsigned attempt; /* pool->failed_starts when it was started */
 
     bool retiring; /* told to quit: gets no more jobs */
     enum sley__doom doom;
     int next_signal; /* to be sent at kill_at, if it is doomed */
-    int64_t kill_at;
+    int64_t kill_at; /* SLEY_FOREVER: it has been given to the supervisor */
 };
 
 struct sley__job_group {
@@ -98,8 +103,9 @@ struct sley_procpool {
     uint32_t next_id;
 
     /* Back-off. */
-    unsigned crashes;   /* in a row, with nothing completed between */
-    int64_t respawn_at; /* no child is started before; 0: at once */
+    unsigned crashes;       /* of children that worked, in a row, with nothing completed between */
+    unsigned failed_starts; /* in a row, with no job begun between */
+    int64_t respawn_at;     /* no child is started before; 0: at once */
 
     int closed;               /* SLEY_E*: takes no more jobs */
     bool collector_armed;     /* children are to ring: rings that get a job are armed */
@@ -190,8 +196,9 @@ void sley__queue_remove(struct sley_procpool *pool, struct sley_job *job);
 /* The job is over, without a result if error is not 0. Wakes who waits for it. */
 void sley__job_over(struct sley_procpool *pool, struct sley_job *job, int error);
 
-/* When its oldest job has had its time; SLEY_FOREVER: there is none, or it may take any. */
-int64_t sley__child_due(struct sley__procchild *child);
+/* Sees to the timeout of its oldest job: looks whether it has begun, ends the child if it has had
+ * its time. When to do so again; SLEY_FOREVER: there is none, or it may take any time. */
+int64_t sley__child_watch(struct sley__procchild *child, int64_t now);
 
 /* Puts the child in the list that it belongs to now. */
 void sley__child_place(struct sley__procchild *child);
@@ -230,6 +237,7 @@ void sley__child_retire(struct sley__procchild *child);
 
 /* What the supervisor reports. `status` as of wait(), or < 0: it was never there. */
 void sley__child_started(struct sley_procpool *pool, uint32_t id, int pid);
+void sley__child_killed(struct sley_procpool *pool, uint32_t id, int number);
 void sley__child_ended(struct sley_procpool *pool, uint32_t id, int status);
 
 /* The supervisor is gone or the pool ends: nothing is left, and all jobs end with `error`. */

@@ -106,6 +106,15 @@ static int find(const struct supervisor *supervisor, uint32_t id)
     return -1;
 }
 
+/* The index of a child; -1. */
+static int find_pid(const struct supervisor *supervisor, pid_t pid)
+{
+    for (int i = 0; i < CHILDREN; i++)
+        if (supervisor->children[i].pid == pid)
+            return i;
+    return -1;
+}
+
 static void start(struct supervisor *supervisor, uint32_t id, int file)
 {
     int place = find(supervisor, 0);
@@ -137,30 +146,43 @@ static void signal_child(struct supervisor *supervisor, uint32_t id, int number)
 {
     int place = id ? find(supervisor, id) : -1;
 
-    if (place >= 0)
-        send_signal(supervisor->children[place].pid, number);
+    if (place < 0)
+        return;
+    send_signal(supervisor->children[place].pid, number);
+    tell(supervisor, SLEY__MESSAGE_KILLED, id, number);
 }
 
-static void note_end(struct supervisor *supervisor, pid_t pid, int status)
+/* The group first: until its leader is reaped nobody else can get the pid, nor a group of that
+ * number; after that, if nothing is left in the group, the signal would be a stranger's. */
+static void note_end(struct supervisor *supervisor, pid_t pid)
 {
-    for (int i = 0; i < CHILDREN; i++)
-        if (supervisor->children[i].pid == pid) {
-            supervisor->children[i].pid = 0;
-            kill(-pid, SIGKILL); /* what it has left behind in its group */
-            tell(supervisor, SLEY__MESSAGE_ENDED, supervisor->children[i].id, status);
-        }
+    int place = find_pid(supervisor, pid), status;
+
+    if (place >= 0)
+        kill(-pid, SIGKILL); /* what it has left behind */
+    if (waitpid(pid, &status, 0) < 0 || place < 0)
+        return;
+    supervisor->children[place].pid = 0;
+    tell(supervisor, SLEY__MESSAGE_ENDED, supervisor->children[place].id, status);
+}
+
+/* One that has ended and is not reaped yet, and is not by this; 0: there is none. */
+static pid_t next_ended(void)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ? 0 : info.si_pid;
 }
 
 static void reap(struct supervisor *supervisor)
 {
     struct signalfd_siginfo info;
-    int status;
     pid_t pid;
 
     if (read(supervisor->signals, &info, sizeof(info)) < 0 && errno != EAGAIN && errno != EINTR)
         return;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        note_end(supervisor, pid, status);
+    while ((pid = next_ended()) > 0)
+        note_end(supervisor, pid);
 }
 
 _Noreturn static void finish(struct supervisor *supervisor)

@@ -186,6 +186,8 @@ static void hear(struct sley_procpool *pool, const struct sley__message *message
     sley__pool_lock(pool);
     if (message->kind == SLEY__MESSAGE_PID)
         sley__child_started(pool, message->id, message->value);
+    else if (message->kind == SLEY__MESSAGE_KILLED)
+        sley__child_killed(pool, message->id, message->value);
     else if (message->kind == SLEY__MESSAGE_ENDED || message->kind == SLEY__MESSAGE_FAILED)
         sley__child_ended(pool, message->id, message->value);
     sley__pool_unlock(pool);

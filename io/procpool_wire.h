@@ -137,6 +137,7 @@ enum sley__message_kind {
     SLEY__MESSAGE_PID,    /* back: child `id` is process `value` */
     SLEY__MESSAGE_ENDED,  /* back: child `id` has ended with the wait status `value` */
     SLEY__MESSAGE_FAILED, /* back: child `id` could not be forked: SLEY_E* `value` */
+    SLEY__MESSAGE_KILLED, /* back: child `id` has been sent signal `value` */
 };
 
 enum { SLEY__MESSAGE_FDS = 3 };

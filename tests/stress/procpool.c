@@ -399,6 +399,31 @@ POOL_TEST(only_the_job_in_flight_fails)
     }
 }
 
+/* One worker, and a submit does not park: nobody else tries a start while there are no
+ * descriptors. */
+TASK_TEST(one_failed_start_after_many_deaths_fails_no_job, .workers = 1, .prepare = prepare)
+{
+    struct sley_procpool_options options = {.max = 1};
+    struct rlimit files, none;
+    struct sley_procpool *pool;
+    struct sley_job job = {.fn = value_only};
+
+    assert_ok(sley_procpool_new(&options, &pool));
+    for (int i = 0; i < 7; i++)
+        assert_death(pool, BY_ABORT, SIGABRT, "SIGABRT", 0);
+    sley_sleep(SLEY_MILLISECONDS(20)); /* more than the longest back-off of such deaths */
+    EXPECT(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    none = (struct rlimit){0, files.rlim_max};
+    EXPECT(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    assert_ok(sley_procpool_submit(pool, &job));
+    EXPECT(setrlimit(RLIMIT_NOFILE, &files) == 0);
+    EXPECT(stats_of(pool).started == 7, "no start has failed");
+    assert_ok(sley_procpool_wait(pool, &job));
+    assert_ok(job.error);
+    sley_procpool_free(pool);
+    return 0;
+}
+
 /* --- ends that are asked for ---------------------------------------------------------------- */
 
 static bool is_gone(int pid)
@@ -442,6 +467,100 @@ POOL_TEST_WITH(a_timeout_is_of_one_job, .max = 1)
         assert_ok(sley_procpool_wait(pool, &jobs[i]));
         assert_ok(jobs[i].error);
     }
+}
+
+static int pid_of_a_job(struct sley_procpool *pool)
+{
+    int ids[2];
+
+    assert_ok(sley_procpool_call(pool, whose, NULL, 0, ids, sizeof(ids), NULL, NULL));
+    return ids[0];
+}
+
+static bool is_stopped(int pid)
+{
+    char path[32], line[200] = "";
+    const char *state;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    file = fopen(path, "r");
+    EXPECT(file && fgets(line, sizeof line, file));
+    fclose(file);
+    state = strrchr(line, ')');
+    return state && state[2] == 'T';
+}
+
+/* A job for whose start `pid` is needed, which is not there for half of the timeout. Until it goes
+ * on the job has not begun, so none of its time has passed. However slow the machine is, that makes
+ * its end later only. */
+static void expect_full_time(struct sley_procpool *pool, int pid)
+{
+    struct sley_job job = {.fn = linger, .timeout = SLEY_MILLISECONDS(100)};
+    int64_t since;
+
+    EXPECT(kill(pid, SIGSTOP) == 0);
+    eventually(is_stopped(pid));
+    assert_ok(sley_procpool_submit(pool, &job));
+    sley_sleep(job.timeout / 2);
+    since = sley_now();
+    EXPECT(kill(pid, SIGCONT) == 0);
+    assert_ok(sley_procpool_wait(pool, &job));
+    assert_code(job.error, SLEY_ETIMEDOUT);
+    EXPECT(sley_now() - since >= job.timeout, "%lld ns", (long long)(sley_now() - since));
+}
+
+POOL_TEST_WITH(a_timeout_runs_from_when_the_child_is_awake, .max = 1)
+{
+    expect_full_time(pool, pid_of_a_job(pool));
+}
+
+POOL_TEST_WITH(a_timeout_runs_from_when_the_child_is_forked, .max = 2, .jobs_per_child = 1)
+{
+    int ids[2];
+
+    assert_ok(sley_procpool_call(pool, whose, NULL, 0, ids, sizeof(ids), NULL, NULL));
+    expect_full_time(pool, ids[1]);
+}
+
+/* Nor is the grace over before it has begun: both signals came at once. */
+POOL_TEST_WITH(a_grace_runs_from_the_first_signal, .max = 1, .grace = SLEY_MILLISECONDS(50))
+{
+    struct sley_job job = {.fn = stubborn};
+    int64_t since;
+    int ids[2];
+
+    assert_ok(sley_procpool_call(pool, whose, NULL, 0, ids, sizeof(ids), NULL, NULL));
+    assert_ok(sley_procpool_submit(pool, &job));
+    eventually(get(&shared->pid));
+    EXPECT(kill(ids[1], SIGSTOP) == 0);
+    eventually(is_stopped(ids[1]));
+    EXPECT(!sley_procpool_cancel(pool, &job));
+    sley_sleep(SLEY_MILLISECONDS(100));
+    since = sley_now();
+    EXPECT(kill(ids[1], SIGCONT) == 0);
+    eventually(is_gone(get(&shared->pid)));
+    EXPECT(sley_now() - since >= SLEY_MILLISECONDS(50), "%lld ns", (long long)(sley_now() - since));
+}
+
+/* One that would be late before it has begun, and is not for having waited. */
+POOL_TEST_WITH(a_job_that_waits_for_longer_than_its_timeout_is_not_late, .max = 1)
+{
+    struct sley_job job = {.fn = value_only, .timeout = SLEY_SECONDS(50)};
+    struct sley_job hasty = {.fn = linger, .timeout = SLEY_MILLISECONDS(1)};
+    int pid = pid_of_a_job(pool);
+
+    EXPECT(kill(pid, SIGSTOP) == 0);
+    eventually(is_stopped(pid));
+    assert_ok(sley_procpool_submit(pool, &hasty));
+    sley_sleep(SLEY_MILLISECONDS(30));
+    EXPECT(!get(&shared->pid));
+    EXPECT(!sley_procpool_cancel(pool, &hasty));
+    assert_ok(sley_procpool_submit(pool, &job));
+    EXPECT(kill(pid, SIGCONT) == 0);
+    assert_ok(sley_procpool_wait(pool, &job));
+    assert_ok(job.error);
+    EXPECT(stats_of(pool).started == 1, "it was killed");
 }
 
 static int call_linger(void *arg)
@@ -720,14 +839,6 @@ POOL_TEST_WITH(descriptors_are_limited, .max = 1, .open_files = 40)
 }
 
 /* --- children come and go ------------------------------------------------------------------- */
-
-static int pid_of_a_job(struct sley_procpool *pool)
-{
-    int ids[2];
-
-    assert_ok(sley_procpool_call(pool, whose, NULL, 0, ids, sizeof(ids), NULL, NULL));
-    return ids[0];
-}
 
 POOL_TEST_WITH(a_child_is_replaced_after_its_jobs, .max = 1, .jobs_per_child = 3)
 {

@@ -66,8 +66,10 @@ struct sley_procpool_options {
     unsigned max;            /* most children at a time, at most SLEY_PROCPOOL_MAX. Default: the
                                 runtime's workers, or min if that is more */
     int64_t idle_timeout;    /* ns after which a child without work ends, above min. Default 10 s */
-    int64_t timeout;         /* ns a job may take, from its start; a job can say otherwise. Default:
-                                no limit */
+    int64_t timeout;         /* ns a job may take, from its start; what passes before, until a child
+                                is there and awake, is not counted. It is never killed earlier, and
+                                at most about an eighth later. A job can say otherwise. Default: no
+                                limit */
     int64_t grace;           /* ns between SIGTERM and SIGKILL for a child that must end. Default
                                 500 ms */
     uint64_t jobs_per_child; /* a child is replaced after so many jobs. Default: no limit */
@@ -142,7 +144,7 @@ struct sley_job {
     size_t out_capacity; /* bytes there */
     bool allocate;       /* instead: put the result into memory from malloc(), `out`, to be freed by
                             the caller; NULL if it has no bytes */
-    int64_t timeout;     /* ns the job may take from its start. 0: the pool's */
+    int64_t timeout;     /* ns the job may take from its start, as above. 0: the pool's */
     void *user;          /* the caller's own */
 
     /* Valid when the job is over. */
@@ -154,7 +156,9 @@ struct sley_job {
                           SLEY_EMSGSIZE   fn has returned, but its result has out_size bytes
                                           and there is room for fewer; nothing is copied
                           SLEY_ENOMEM     no memory for the input or result
-                          SLEY_EAGAIN     no child could be started
+                          SLEY_EAGAIN     no child could be started, or each that was has died
+                                          at once, eight times in a row; also SLEY_ENOMEM,
+                                          SLEY_EMFILE and SLEY_ENFILE, if it was for these
                           SLEY_ECLOSED, SLEY_ESHUTDOWN  the pool, or runtime, has ended */
     int value;       /* what fn returned, if it has */
     size_t out_size; /* bytes of the result */
