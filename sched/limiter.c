@@ -148,9 +148,7 @@ int sley_limiter_release(struct sley_limiter *limiter, struct sley_token *token)
     return take_back(limiter, token, self());
 }
 
-/* The end of a block. It may have been entered by another task, if it is in the body of a
- * generator; its token is about to go, so it is taken back whoever is here. */
-void sley__limiter_leave(struct sley_limiter *limiter, struct sley_token *token)
+void sley_limiter_leave(struct sley_limiter *limiter, struct sley_token *token)
 {
     int error = take_back(limiter, token, token->owner);
 

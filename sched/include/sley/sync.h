@@ -397,7 +397,9 @@ struct sley__borrowed {
     struct sley_token token;
 };
 
-SLEY_EXPORT void sley__limiter_leave(struct sley_limiter *limiter, struct sley_token *token);
+/* The end of such a block: gives the token back whoever the caller is, which may be another task
+ * than the one that has entered if the block is in a generator. Never parks. Since 0.1. */
+SLEY_EXPORT void sley_limiter_leave(struct sley_limiter *limiter, struct sley_token *token);
 
 static inline struct sley__borrowed sley__borrowed_none(void)
 {
@@ -419,7 +421,7 @@ static inline struct sley__borrowed *sley__borrowed_enter(struct sley__borrowed 
 static inline void sley__borrowed_leave(struct sley__borrowed *held)
 {
     if (held->limiter)
-        sley__limiter_leave(held->limiter, &held->token);
+        sley_limiter_leave(held->limiter, &held->token);
 }
 
 #ifdef __cplusplus
