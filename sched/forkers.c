@@ -12,15 +12,19 @@
  * fork and join and goes on elsewhere is found all the same, and nothing has to be moved with it. A
  * parked task is asked as well, it will answer when it runs again, but nobody waits for it.
  *
- * Nobody who could work sleeps beside calls that nobody hands out: a duel as in idle.h.
+ * Nobody who could work sleeps beside calls whose task forks or joins and does not hand them out: a
+ * duel as in idle.h.
  *
  *     the forker                                  the worker that goes to sleep
  *   F1 flag down                                  W1 counted as asleep
  *   F2 fence_light                                W2 fence_heavy
- *   F3 is anybody idle? then hand out and tell    W3 looks at the list, raises the flags
+ *   F3 how many are idle? hand out as many        W3 looks at the list, raises the flags
+ *   F4 if there are fewer: flag up, if it is
+ *      still down, to OWED
  *
  * A region begins with the flag up, so its first fork comes by F1 after it is in the list. Either
- * F3 sees the sleeper, or W3 sees the region and its flag goes up after F1.
+ * F3 counts the sleeper, or W3 sees the region and its flag goes up after F1. W3 raises a flag that
+ * says OWED as well: that much was owed without the sleeper.
  *
  * To ask is to walk the whole list. That is cheap because few tasks compute at once, though many
  * may wait: a region is for computing, not for a program's whole life.
@@ -73,12 +77,14 @@ void sley__fork_leave(struct sley_forks *region)
     sley__lock_release(&forkers->lock);
 }
 
-bool sley__fork_wanted(void)
+unsigned sley__fork_idle(void)
 {
     struct sley__worker *worker = sley__worker_current();
+    uint32_t state;
 
     fence_light(); /* partner: fence_heavy in sley__idle_announce */
-    return load_relaxed(&worker->sched->idle.state) != 0;
+    state = load_relaxed(&worker->sched->idle.state);
+    return sley__idle_searching(state) + sley__idle_sleeping(state);
 }
 
 bool sley__forkers_ask(struct sley__sched *sched)
@@ -94,7 +100,7 @@ bool sley__forkers_ask(struct sley__sched *sched)
     for (region = load_relaxed(&forkers->first); region; region = region->next) {
         task = task_in(region);
         soon |= sley__task_state(load_relaxed(&task->word)) != SLEY__TASK_WAITING;
-        if (!load_relaxed(sley__forker_attention(&task->forker)))
+        if (load_relaxed(sley__forker_attention(&task->forker)) != SLEY__ATTENTION_ASKED)
             sley__forker_alert(&task->forker);
     }
     sley__lock_release(&forkers->lock);

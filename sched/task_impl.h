@@ -95,6 +95,13 @@ struct sley__task_debug {
 };
 #endif
 
+/* Why a task is to look up at its next fork or join. */
+enum sley__attention {
+    SLEY__ATTENTION_NONE,
+    SLEY__ATTENTION_OWED, /* it has had no more calls to hand out than it has handed out. Itself */
+    SLEY__ATTENTION_ASKED /* somebody is idle, or the task is cancelled. Anybody */
+};
+
 /* What a task needs to have calls of its own handed out; see fork.c and forkers.c. Zero in a task
  * that is free. */
 struct sley__forker {
@@ -102,7 +109,8 @@ struct sley__forker {
                                 atomically; partner: exchange in look() of fork.c */
     bool skipped;            /* a call was not begun, because of a cancel. The task itself */
     atomic(uint8_t) claim;   /* of a task that is to run a forked call: who runs it. See fork.c */
-    uint32_t regions;        /* that the task is in. The task itself */
+    unsigned owed;           /* calls to hand out while the attention is OWED. The task itself */
+    uint32_t regions;        /* that the task is in. Likewise */
     struct sley_fork *youngest; /* what a region that begins now continues. Likewise */
 };
 
@@ -116,7 +124,8 @@ static inline atomic(uint8_t) * sley__forker_attention(struct sley__forker *fork
  * has raised the flag for just before: who acquires this one acquires that one too. */
 static inline void sley__forker_alert(struct sley__forker *forker)
 {
-    exchange_acq_rel(sley__forker_attention(forker), (uint8_t)1); /* partner: look() in fork.c */
+    /* Partner: look() in fork.c. */
+    exchange_acq_rel(sley__forker_attention(forker), (uint8_t)SLEY__ATTENTION_ASKED);
 }
 
 struct sley_task {

@@ -163,8 +163,8 @@ void sley__fork_enter(struct sley_forks *region);
 /* Ends what the enter began. The same task, perhaps on another worker. */
 void sley__fork_leave(struct sley_forks *region);
 
-/* True if some worker of the current task's runtime has no work. From a task. */
-bool sley__fork_wanted(void);
+/* How many workers of the current task's runtime have no work. From a task. */
+unsigned sley__fork_idle(void);
 
 /* --- what io plugs into a runtime --------------------------------------------------------------
  *

@@ -350,7 +350,7 @@ static inline void sley__sched_notify(struct sley__sched *sched, unsigned near)
 
 /* --- forkers.c ------------------------------------------------------------------------------ */
 
-/* Asks every task that is in a region of forked calls to hand one out. True if one of them may
+/* Asks every task that is in a region of forked calls to hand some out. True if one of them may
  * answer soon, because it runs. Any worker that is counted as idle. */
 bool sley__forkers_ask(struct sley__sched *sched);
 

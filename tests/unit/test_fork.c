@@ -4,7 +4,7 @@
  * link: -Wl,--wrap=sley_spawn_at
  */
 #include "api/task_test.h"
-#include "task_impl.h"
+#include "worker.h"
 
 #include <sley/fork.h>
 
@@ -89,6 +89,112 @@ TASK_TEST(fork, nothing_is_left_in_a_task)
     cr_assert_eq(load_relaxed(&forker->claim), 0);
     return 0;
 }
+
+/* --- calls that wait for each other --------------------------------------------------------- */
+
+/* They end only if all run at once: each keeps its worker until the last one has come. */
+struct meeting {
+    unsigned expected, come;
+};
+
+static int meet(struct sley_fork *f, struct meeting *meeting);
+SLEY_FORKABLE(int, meet, struct meeting *)
+
+static int meet(UNUSED_ARG struct sley_fork *f, struct meeting *meeting)
+{
+    __atomic_add_fetch(&meeting->come, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&meeting->come, __ATOMIC_SEQ_CST) < meeting->expected)
+        sched_yield();
+    return 1;
+}
+
+static int meet_alone(void *meeting)
+{
+    return meet(NULL, meeting);
+}
+
+/* Once a worker counts as idle it remains so until it finds a task, and there is none. */
+static void await_idle(unsigned workers)
+{
+    while (sley__fork_idle() < workers)
+        sched_yield();
+}
+
+enum { MEETINGS = 20, MOST = 8 };
+
+/* One after the other, then a call of our own that forks nothing. */
+static void meet_by_forks(unsigned count)
+{
+    struct meeting meeting = {.expected = count};
+    struct meet_fork calls[MOST];
+    unsigned i, met;
+
+    await_idle(count - 1);
+    SLEY_FORKS(f)
+    {
+        for (i = 0; i < count - 1; i++)
+            meet_fork(&f, &calls[i], &meeting);
+        met = (unsigned)meet(f, &meeting);
+        while (i-- > 0)
+            met += (unsigned)meet_join(&f, &calls[i]);
+        cr_assert_eq(met, count);
+    }
+}
+
+static void meet_by_list(unsigned count)
+{
+    struct meeting meeting = {.expected = count};
+    struct sley_call calls[MOST];
+
+    for (unsigned i = 0; i < count; i++)
+        calls[i] = (struct sley_call){meet_alone, &meeting};
+    await_idle(count - 1);
+    assert_ok(sley_parallel_invoke_all(calls, count));
+    cr_assert_eq(meeting.come, count);
+}
+
+/* What was forked while nobody could take it is handed out at the first look afterwards, all of
+ * it. */
+static void meet_late(unsigned count)
+{
+    struct meeting meeting = {.expected = count};
+    struct meet_fork calls[MOST];
+    unsigned i;
+
+    SLEY_FORKS(f)
+    {
+        struct sley__forker *forker = container_of(f->forker, struct sley__forker, seen);
+
+        for (i = 0; i < count - 1; i++) {
+            store_relaxed(sley__forker_attention(forker), SLEY__ATTENTION_NONE);
+            meet_fork(&f, &calls[i], &meeting);
+        }
+        await_idle(count - 1);
+        sley__forker_alert(forker);
+        cr_assert_eq(fib(f, 2), 1);
+        cr_assert_eq(meet(f, &meeting), 1);
+        while (i-- > 0)
+            cr_assert_eq(meet_join(&f, &calls[i]), 1);
+    }
+}
+
+/* Nobody is relieved: then there would be more threads than workers. */
+#define MEETING_TEST(workers_, name)                                                             \
+    TASK_TEST_WITH(fork, as_many_calls_as_##workers_##_workers_meet_##name, .workers = workers_, \
+                   .unpinned = true, .stall_threshold = -1)                                      \
+    {                                                                                            \
+        for (int i = 0; i < MEETINGS; i++)                                                       \
+            meet_##name(workers_);                                                               \
+        return 0;                                                                                \
+    }
+
+MEETING_TEST(2, by_forks)
+MEETING_TEST(4, by_forks)
+MEETING_TEST(8, by_forks)
+MEETING_TEST(4, by_list)
+MEETING_TEST(8, by_list)
+MEETING_TEST(4, late)
+MEETING_TEST(8, late)
 
 ONE_WORKER_TEST(fork, one_worker_is_never_asked)
 {

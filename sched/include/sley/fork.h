@@ -4,7 +4,8 @@
  * A forked call is a promise to call a function before its result is used. Where no worker is idle
  * the join simply calls it, a direct call that the compiler may inline; a fork and its join then
  * cost a dozen instructions. A worker without work asks, and the oldest forked call, which is
- * mostly the largest, becomes a task that it runs. So one forks at every step of a recursion and
+ * mostly the largest, becomes a task that it runs; one for each worker that is idle, as long as
+ * there are any. So one forks at every step of a recursion and
  * needs no cut-off below which one computes sequentially.
  *
  *     static long fib(struct sley_fork *f, long n);

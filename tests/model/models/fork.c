@@ -143,7 +143,7 @@ static void fork_until_cancelled(void)
 
 /* --- somebody goes to sleep ------------------------------------------------------------------- */
 
-static struct square_fork open_call;
+static struct square_fork open_call, second_call;
 static struct sley_forks region;
 
 /* The region stays open, for verify_asleep(). */
@@ -153,6 +153,17 @@ static void fork_only(void)
 
     sley_forks_begin(&region);
     square_fork(&f, &open_call, 5);
+}
+
+/* One worker is owed a call before there is one; then there are two. */
+static void fork_owing(void)
+{
+    struct sley_fork *f = &region.fork;
+
+    sley_forks_begin(&region);
+    sley_fork_attend(f);
+    square_fork(&f, &open_call, 5);
+    square_fork(&f, &second_call, 6);
 }
 
 /* As go_to_sleep() of search.c. */
@@ -218,6 +229,28 @@ static void verify_asleep(void)
         model_assert(false, "one sleeps, one has work for it, and neither knows");
 }
 
+static void setup_owing(void)
+{
+    setup_with(fork_owing, go_to_sleep);
+    lab_tasks[STUB].next = &lab_tasks[STUB + 1];
+    lab_workers[0].tasks.count = 2;
+    store_relaxed(&lab_sched.idle.state, 1); /* somebody searches, and there will be one more */
+}
+
+static void verify_owing(void)
+{
+    bool asked = lab_tasks[0].forker.seen.attention;
+
+    lab_verify();
+    model_assert(!open_call.fork.run, "somebody was owed a call");
+    if (!second_call.fork.run)
+        model_outcome("both handed out");
+    else if (asked)
+        model_outcome("asked");
+    else
+        model_assert(false, "one sleeps, one has work for it, and neither knows");
+}
+
 static void verify(void)
 {
     struct sley_task *stub = &lab_tasks[STUB];
@@ -240,3 +273,6 @@ MODEL(fork_flag, .about = "a cancel is noticed by whoever forks and joins", .thr
 MODEL(fork_asleep, .about = "one begins to fork, one goes to sleep: nobody sleeps unasked",
       .threads = 0, .setup = setup_asleep, .verify = verify_asleep, .may_block = true,
       .must_see = {"handed out", "asked"})
+MODEL(fork_owing, .about = "the same while another worker is still owed a call", .threads = 0,
+      .setup = setup_owing, .verify = verify_owing, .may_block = true,
+      .must_see = {"both handed out", "asked"})
