@@ -13,7 +13,9 @@
  *   were set before it went to sleep;
  *
  *   an event, if there is a poller: those that sleep have left the events to a worker that is awake
- *   (search.c), which is this one. Nobody can tell whether there are any.
+ *   (search.c), which is this one. Nobody can tell whether there are any; so the post changes
+ * hands, and whoever stands in looks first of all whether there were (relief.c). If not, nobody has
+ *   waited, and nothing is counted.
  *
  * A worker whose task has announced that it will block has stepped down itself, and is looked at
  * here only if no carrier could be had then.
@@ -23,7 +25,8 @@
  * wait cannot know better, and it costs a wake-up and no more. But that is no stall of the task's
  * making, and a program that is to fail on stalls must not fail because the machine was busy. So
  * it counts only if the carrier has blocked, or has had a processor for that long; if neither, it
- * remains under suspicion, without its post, until it has or the task has gone on.
+ * remains under suspicion, without its post, until it has or the task has gone on. So does one of
+ * which it is not known yet whether events have waited for it.
  *
  *   Rejected: a timer signal per worker (it interrupts system calls of tasks, and needs a handler
  * in every program); a counter that tasks bump in loops (they would not).
@@ -67,16 +70,18 @@ static bool any_queued(struct sley__sched *sched)
     return false;
 }
 
+enum missed { BY_NOBODY, BY_EVENTS_PERHAPS, BY_SOMEBODY };
+
 /* Whether anybody waits for the worker that has post `post` and does not come back. */
-static bool is_missed(struct sley__sched *sched, unsigned post, int64_t now)
+static enum missed missed(struct sley__sched *sched, unsigned post, int64_t now)
 {
     uint32_t state = load_relaxed(&sched->idle.state);
     bool idle = sley__idle_sleeping(state) || sley__idle_searching(state);
     int64_t due = sley__wheel_next(&sched->workers[post].wheel);
 
-    if (load_relaxed(&sched->poller))
-        return true;
-    return due <= (idle ? now - TIMERS_SLACK : now) || (!idle && any_queued(sched));
+    if (due <= (idle ? now - TIMERS_SLACK : now) || (!idle && any_queued(sched)))
+        return BY_SOMEBODY;
+    return load_relaxed(&sched->poller) ? BY_EVENTS_PERHAPS : BY_NOBODY;
 }
 
 /* Whether the carrier has been at its task since the sample, not just without a processor. */
@@ -99,35 +104,49 @@ static bool has_changed(const struct sley__monitor_sample *sample)
 static void tell(struct sley__sched *sched, const struct sley__monitor_sample *sample, int64_t now)
 {
     if (sched->tell_stall)
-        sched->tell_stall(sample->holder, now - sample->since);
+        sched->tell_stall(sched, now - sample->since);
 }
 
 /* The post's holder has been in one task for too long. */
 static void step_in(struct sley__sched *sched, const struct sley__monitor_sample *sample,
-                    int64_t now)
+                    enum missed missed, int64_t now)
 {
     struct sley__worker *holder = sample->holder;
     bool announced = load_relaxed(&holder->announced) != NULL;
-    bool stall = !announced && was_at_it(&sched->monitor, holder, sample);
+    bool at_it = !announced && was_at_it(&sched->monitor, holder, sample);
+    enum sley__charge charge = SLEY__CHARGE_NONE;
 
-    if (!sley__relief_take(holder, sample->finds, sample->switches, stall))
+    if (!announced && missed == BY_EVENTS_PERHAPS)
+        charge = SLEY__CHARGE_KEPT_EVENTS;
+    else if (at_it)
+        charge = SLEY__CHARGE_STALL;
+    if (!sley__relief_take(holder, sample->finds, sample->switches, charge) || announced)
         return;
-    if (stall)
+    if (charge == SLEY__CHARGE_STALL) {
         tell(sched, sample, now);
-    else if (!announced)
-        holder->suspicion = *sample;
+        return;
+    }
+    holder->suspicion = *sample;
+    holder->suspicion.at_it = at_it;
 }
 
 /* True if the carrier is under suspicion of a stall, and remains so. */
 static bool look_again(struct sley__sched *sched, struct sley__worker *carrier, int64_t now)
 {
     struct sley__monitor_sample *sample = &carrier->suspicion;
+    uint32_t trial;
+    bool changed;
 
     if (!sample->holder)
         return false;
-    if (!has_changed(sample)) {
-        if (!was_at_it(&sched->monitor, carrier, sample))
-            return true;
+    trial = load_relaxed(&carrier->trial);
+    changed = has_changed(sample);
+    if (!changed && !sample->at_it)
+        sample->at_it = was_at_it(&sched->monitor, carrier, sample);
+    if (sample->at_it ? trial == SLEY__TRIAL_OPEN : !changed && trial != SLEY__TRIAL_ACQUITTED)
+        return true;
+    /* None: that of a later loss, perhaps, if it has gone on. */
+    if (sample->at_it && (trial == SLEY__TRIAL_GUILTY || (trial == SLEY__TRIAL_NONE && !changed))) {
         sley__relief_count_stall(carrier, sample->switches);
         tell(sched, sample, now);
     }
@@ -142,20 +161,38 @@ static bool look_at(struct sley__sched *sched, unsigned post, int64_t now)
     struct sley__worker *holder = load_acquire(&sched->workers[post].holder); /* partner: give */
     uint32_t finds = load_relaxed(&holder->finds);
     uint64_t switches = switches_of(holder);
+    enum missed why;
 
     if (holder != sample->holder || finds != sample->finds || switches != sample->switches) {
-        *sample = (struct sley__monitor_sample){holder, finds, switches, now,
-                                                sley__thread_busy(load_relaxed(&holder->number))};
+        *sample = (struct sley__monitor_sample){
+            holder, finds, switches, now, sley__thread_busy(load_relaxed(&holder->number)), false};
         return false;
     }
     if (finds % 2) { /* looks for work, or sleeps */
         sample->since = now;
         return true;
     }
-    if (now - sample->since < sched->monitor.threshold || !is_missed(sched, post, now))
+    if (now - sample->since < sched->monitor.threshold)
         return false;
-    step_in(sched, sample, now);
+    why = missed(sched, post, now);
+    if (why != BY_NOBODY)
+        step_in(sched, sample, why, now);
     return false;
+}
+
+/* True if nothing remains to be seen of those that have lost their posts. */
+static bool look_again_at_all(struct sley__sched *sched, int64_t now)
+{
+    bool quiet = true;
+
+    for (unsigned i = 0, n = sley__sched_carriers(sched); i < n; i++)
+        quiet &= !look_again(sched, sley__sched_carrier(sched, i), now);
+    return quiet;
+}
+
+static bool settle(struct sley__sched *sched, bool last)
+{
+    return !sched->settle_stall || !sched->settle_stall(sched, last);
 }
 
 /* True if nobody has done anything since the last look. */
@@ -166,9 +203,8 @@ static bool look(struct sley__sched *sched)
 
     for (unsigned post = 0; post < sched->worker_count; post++)
         quiet &= look_at(sched, post, now);
-    for (unsigned i = 0, n = sley__sched_carriers(sched); i < n; i++)
-        quiet &= !look_again(sched, sley__sched_carrier(sched, i), now);
-    return quiet;
+    quiet &= look_again_at_all(sched, now);
+    return settle(sched, false) && quiet;
 }
 
 /* --- the thread ----------------------------------------------------------------------------- */
@@ -205,6 +241,8 @@ static void *monitor_main(void *arg)
                          sley__clock_now() + monitor->threshold / 2);
         quiet = look(sched) ? quiet + 1 : 0;
     }
+    look_again_at_all(sched, sley__clock_now());
+    settle(sched, true);
     return NULL;
 }
 

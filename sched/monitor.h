@@ -39,6 +39,7 @@ struct sley__monitor_sample {
     uint64_t switches;
     int64_t since;
     int64_t busy; /* ns of processor time it had had by then */
+    bool at_it;   /* a suspicion only: it has not just been without a processor */
 };
 
 struct sley__monitor {

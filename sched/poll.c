@@ -65,20 +65,25 @@ static int drain(struct sley__worker *worker, struct sley__poller *poller)
     return n;
 }
 
-bool sley__worker_poll(struct sley__worker *worker)
+bool sley__worker_drain(struct sley__worker *worker)
 {
     struct sley__poller *poller = load_acquire(&worker->sched->poller);
+
+    if (!poller || drain(worker, poller) <= 0)
+        return false;
+    worker->lifo = false; /* events are served in their order */
+    return true;
+}
+
+bool sley__worker_poll(struct sley__worker *worker)
+{
     bool found = false;
 
     worker->now = sley__clock_now();
     worker->canaries = load_relaxed(&worker->sched->stacks.canaries);
     if (worker->now >= sley__wheel_next(worker->timers))
         found = sley__worker_fire(worker, worker->timers, worker->now) > 0;
-    if (poller && drain(worker, poller) > 0) {
-        worker->lifo = false; /* events are served in their order */
-        found = true;
-    }
-    return found;
+    return sley__worker_drain(worker) || found;
 }
 
 void sley__sched_arm(struct sley__sched *sched)

@@ -123,7 +123,7 @@ static bool take_post(struct sley__worker *worker, uint32_t finds, uint64_t swit
 
 /* The post of `worker`, which has lost it, to `spare`. Under the lock; then the spare one is to be
  * woken. */
-static void give(struct sley__worker *spare, struct sley__worker *worker)
+static void give(struct sley__worker *spare, struct sley__worker *worker, bool trial)
 {
     struct sley__sched *sched = worker->sched;
     struct sley__worker *post = &sched->workers[worker->post];
@@ -131,6 +131,8 @@ static void give(struct sley__worker *spare, struct sley__worker *worker)
     spare->post = worker->post;
     spare->victims = worker->victims;
     spare->timers = worker->timers;
+    spare->judges = trial ? worker : NULL;
+    store_relaxed(&worker->trial, trial ? SLEY__TRIAL_OPEN : SLEY__TRIAL_NONE);
     store_release(&post->holder, spare); /* partner: the monitor's look at it */
     sley__count(post->reliefs, 1);
     if (sched->on_lost)
@@ -144,11 +146,12 @@ static void wake(struct sley__worker *spare)
     sley__futex_wake(&spare->standing, 1);
 }
 
-bool sley__relief_take(struct sley__worker *worker, uint32_t finds, uint64_t switches, bool stall)
+bool sley__relief_take(struct sley__worker *worker, uint32_t finds, uint64_t switches,
+                       enum sley__charge charge)
 {
     struct sley__sched *sched = worker->sched;
+    bool taken = false, stall = charge == SLEY__CHARGE_STALL;
     struct sley__worker *spare;
-    bool taken = false;
 
     sley__hands_enter(); /* a halted world looks at what changes here */
     sley__lock_acquire(&sched->relief.lock);
@@ -160,7 +163,7 @@ bool sley__relief_take(struct sley__worker *worker, uint32_t finds, uint64_t swi
     } else {
         if (stall)
             sley__count(sched->workers[worker->post].stalls, 1);
-        give(spare, worker);
+        give(spare, worker, charge == SLEY__CHARGE_KEPT_EVENTS);
     }
     sley__lock_release(&sched->relief.lock);
     if (taken && stall && sched->on_stall)
@@ -192,7 +195,7 @@ void sley__relief_step_down(struct sley__worker *worker)
         spare = reserve(sched, worker->post);
         if (spare) {
             store_relaxed(&worker->standing, SLEY__POST_LOST);
-            give(spare, worker);
+            give(spare, worker, false);
         } else {
             sley__count(sched->relief.failed, 1);
         }
@@ -263,12 +266,28 @@ static bool await_post(struct sley__worker *worker)
     return standing == SLEY__POST_HELD;
 }
 
+/* Have events waited for the one that had the post? Not those that come later: hence at once. If so
+ * the monitor is to know before that one goes on. Owner. */
+static void judge(struct sley__worker *worker)
+{
+    struct sley__worker *other = worker->judges;
+    bool guilty = sley__worker_drain(worker);
+
+    worker->judges = NULL;
+    /* Relaxed: it says nothing but itself. */
+    store_relaxed(&other->trial, guilty ? SLEY__TRIAL_GUILTY : SLEY__TRIAL_ACQUITTED);
+    if (guilty)
+        sley__futex_wake(&worker->sched->monitor.signal, 1);
+}
+
 /* It has a post that it had not before. Owner. */
 static bool take_up(struct sley__worker *worker)
 {
     worker->now = sley__clock_now();
     if (worker->sched->on_post)
         worker->sched->on_post(worker);
+    if (worker->judges)
+        judge(worker);
     return true;
 }
 

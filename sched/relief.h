@@ -76,10 +76,25 @@ struct sley__relief {
     struct sley__worker *extras[SLEY__RELIEF_MAX]; /* each written before `extra` counts it */
 };
 
+/* What a carrier that loses its post is charged with. */
+enum sley__charge {
+    SLEY__CHARGE_NONE,
+    SLEY__CHARGE_KEPT_EVENTS, /* perhaps: who stands in finds out. See `trial` */
+    SLEY__CHARGE_STALL,       /* others waited: it is counted and asked */
+};
+
+/* Whether events waited for one that has lost its post. */
+enum sley__trial {
+    SLEY__TRIAL_NONE, /* that was not the question */
+    SLEY__TRIAL_OPEN, /* whoever stands in has not looked yet */
+    SLEY__TRIAL_ACQUITTED,
+    SLEY__TRIAL_GUILTY, /* the first look has made a task ready */
+};
+
 /* Gives the post of `worker`, whose `finds` and switches were these when it was looked at, to a
  * spare carrier. False: the worker has moved since, or there is no carrier to be had. Monitor. */
 MUST_USE bool sley__relief_take(struct sley__worker *worker, uint32_t finds, uint64_t switches,
-                                bool stall);
+                                enum sley__charge charge);
 
 /* Counts a stall of one that has lost its post before that was sure, and asks it as if it had just
  * lost it. Monitor. */

@@ -316,6 +316,7 @@ int sley_run_at(sley_task_fn *fn, void *arg, const struct sley_options *options,
     else
         error = run_main(runtime, fn, arg, site, &result);
     sley__sched_end_tasks(&runtime->sched); /* so that no more stalls will be counted */
+    sley__monitor_stop(&runtime->sched);    /* and those that there were have been */
     stalled = sley__stalls_fail(runtime);
     sley_runtime_free(runtime);
     if (stalled && result >= 0)

@@ -14,10 +14,10 @@
 
 /* What a carrier that was asked says of its task; see stall.c. */
 struct sley__stall_answer {
-    atomic(uint32_t) state;      /* enum ask; futex. Partner of everything below */
-    struct sley__worker *worker; /* who is asked, and how many switches it had made. Monitor */
-    uint64_t switches;
-    const char *site; /* the rest: the carrier. NULL: it has moved */
+    atomic(uint32_t) state;               /* enum ask; futex. Partner of everything below */
+    atomic(struct sley__worker *) worker; /* who is asked. Monitor; a late handler reads it */
+    uint64_t switches;                    /* how many it had made. Monitor */
+    const char *site;                     /* the rest: the carrier. NULL: it has moved */
     uint64_t id;
     char name[64];
     void *frames[SLEY__STALL_FRAMES];
@@ -31,10 +31,14 @@ struct sley__stalls {
     bool holds_handler; /* a reference to it */
     sley_stall_fn *hook;
     void *arg;
-    bool answered;          /* the last question. Monitor */
-    unsigned misses;        /* questions without an answer. Monitor */
-    const char *sites[256]; /* reported. Monitor */
-    unsigned site_count;    /* Monitor */
+    bool asked;    /* the last stall's task has been. The rest: monitor, too */
+    unsigned post; /* of the last stall */
+    bool pending;  /* the answer to one is still to come, from this post: */
+    unsigned pending_post;
+    int64_t duration, patience; /* of that stall; until when the answer is waited for */
+    unsigned misses;            /* questions without an answer */
+    const char *sites[256];     /* reported */
+    unsigned site_count;
     struct sley__stall_answer answer;
 };
 

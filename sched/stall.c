@@ -3,8 +3,8 @@
  *
  * That a worker stands still is seen from outside (monitor.c), but which task is on it, and where
  * in its code, only its own thread knows. So it is asked, by a signal: the handler writes down the
- * task and a backtrace, on the signal stack of the carrier, and the monitor's thread, which has
- * waited, calls the hook and writes the lines. Each spawn site is reported once: of a thousand
+ * task and a backtrace, on the signal stack of the carrier, and the monitor's thread calls the hook
+ * and writes the lines. Each spawn site is reported once: of a thousand
  * requests that all compute too long, one is enough to read (seastar #1081: too noisy, or too
  * bare).
  *
@@ -13,9 +13,15 @@
  * debug build) and the program has no handler of its own; otherwise a report has no name. A system
  * call that a task blocks in is interrupted by it, and restarted where the kernel can.
  *
+ * The question is put before the carrier that stands in is woken, for that one may help the task
+ * on; the answer is waited for after that, so that nobody waits for the answer but the monitor. And
+ * not that one for long, as others may stall: it looks again twice per threshold, and has one
+ * question at a time; a second stall meanwhile is told of without a name.
+ *
  * The question is a word: IDLE -> ASKED (monitor) -> FILLING -> DONE (the handler). Who asks gives
  * up after a while (a tool that delays signals, a thread that blocks them): ASKED -> IDLE by a
- * compare-and-swap, after which a late handler finds nothing to do.
+ * compare-and-swap, after which a late handler finds nothing to do, or a question to another one,
+ * which it leaves alone.
  *
  * In the handler: no locks, no allocation. backtrace() has been called once before, so that what
  * it loads is there.
@@ -57,8 +63,10 @@ static void backtrace_symbols_fd(UNUSED void *const *frames, UNUSED int count, U
 #endif
 
 /* How long the answer is waited for: usually 50 us, but the thread may not get a processor at
- * once. After some answers that did not come, nobody is asked any more. */
+ * once. Of that, GLANCE without looking at anything else. After some answers that did not come,
+ * nobody is asked any more. */
 #define PATIENCE   SLEY_MILLISECONDS(200)
+#define GLANCE     SLEY_MILLISECONDS(1)
 #define MISSES_MAX 3
 
 enum ask { IDLE, ASKED, FILLING, DONE };
@@ -105,37 +113,50 @@ static void on_question(int signal_number)
     if (!worker)
         return;
     answer = &runtime_of(worker->sched)->stalls.answer;
-    if (!cas_acq_rel(&answer->state, &asked, FILLING)) /* partner: the release in ask() */
+    /* Partner: the release in ask(). It may be another question by the swap: so once more. */
+    if (load_acquire(&answer->state) != ASKED || load_relaxed(&answer->worker) != worker ||
+        !cas_acq_rel(&answer->state, &asked, FILLING))
         return;
-    if (answer->worker == worker && worker->current && switches_of(worker) == answer->switches)
+    if (load_relaxed(&answer->worker) == worker && worker->current &&
+        switches_of(worker) == answer->switches)
         fill(answer, worker->current);
     store_release(&answer->state, DONE);
     sley__futex_wake(&answer->state, 1);
     errno = saved_errno;
 }
 
-/* True if there is an answer; without a site, the task has gone on meanwhile. Monitor. */
+/* True if nobody has begun to answer, and nobody will. Monitor. */
+static bool withdraw(struct sley__stall_answer *answer)
+{
+    uint32_t asked = ASKED;
+
+    return cas_acq_rel(&answer->state, &asked, IDLE); /* partner: the swap in on_question() */
+}
+
+/* True if it has been asked. Monitor. */
 static bool ask(struct sley__stall_answer *answer, struct sley__worker *worker, uint64_t switches)
 {
-    int64_t deadline = sley__clock_now() + PATIENCE;
-    uint32_t state;
-
-    answer->worker = worker;
+    store_relaxed(&answer->worker, worker);
     answer->switches = switches;
     answer->site = NULL;
     answer->frame_count = 0;
     store_release(&answer->state, ASKED);
-    if (!sley__thread_signal(load_relaxed(&worker->number), SIGURG))
-        deadline = 0;
+    return sley__thread_signal(load_relaxed(&worker->number), SIGURG) || !withdraw(answer);
+}
+
+/* True if there is an answer; without a site, the task has gone on meanwhile. Who has begun to
+ * write is waited for, whatever the time. Monitor. */
+static bool await_answer(struct sley__stall_answer *answer, int64_t until)
+{
+    uint32_t state;
+
     while ((state = load_acquire(&answer->state)) != DONE) {
-        /* Who has begun to write is waited for. */
-        if (state == ASKED && sley__clock_now() >= deadline &&
-            cas_acq_rel(&answer->state, &state, IDLE))
-            return false;
         if (state == FILLING)
             sley__thread_yield();
+        else if (sley__clock_now() >= until)
+            return false;
         else
-            sley__futex_wait(&answer->state, state, deadline);
+            sley__futex_wait(&answer->state, state, until);
     }
     return true;
 }
@@ -174,25 +195,13 @@ static bool is_new(struct sley__stalls *stalls, const char *site)
     return true;
 }
 
-/* Monitor. */
-static void on_stall(struct sley__worker *worker, uint64_t switches)
+/* Tells of a stall whose task has answered, or not. Monitor. */
+static void report(struct sley__stalls *stalls, unsigned post, int64_t duration, bool known)
 {
-    struct sley__stalls *stalls = &runtime_of(worker->sched)->stalls;
-
-    stalls->answered =
-        stalls->asks && stalls->misses < MISSES_MAX && ask(&stalls->answer, worker, switches);
-    stalls->misses += !stalls->answered;
-}
-
-/* Monitor. */
-static void tell_stall(struct sley__worker *worker, int64_t duration)
-{
-    struct sley__stalls *stalls = &runtime_of(worker->sched)->stalls;
     struct sley__stall_answer *answer = &stalls->answer;
-    bool known = stalls->answered;
     const char *site = known ? answer->site : "?";
     struct sley_stall stall = {
-        .worker = worker->post,
+        .worker = post,
         .duration = duration,
         .task_id = known ? answer->id : 0,
         .task_name = known ? answer->name : "?",
@@ -207,6 +216,58 @@ static void tell_stall(struct sley__worker *worker, int64_t duration)
         print(&stall);
     if (stalls->hook)
         stalls->hook(&stall, stalls->arg);
+}
+
+/* Monitor. */
+static void on_stall(struct sley__worker *worker, uint64_t switches)
+{
+    struct sley__stalls *stalls = &runtime_of(worker->sched)->stalls;
+
+    stalls->asked = stalls->asks && !stalls->pending && stalls->misses < MISSES_MAX &&
+                    ask(&stalls->answer, worker, switches);
+    stalls->post = worker->post;
+}
+
+/* Tells of what is pending if it has been answered within `glance`, or will not be any more; true
+ * if it remains pending. Monitor. */
+static bool settle(struct sley__stalls *stalls, int64_t glance, bool last)
+{
+    struct sley__stall_answer *answer = &stalls->answer;
+    bool known;
+
+    if (!stalls->pending)
+        return false;
+    known = await_answer(answer, sley__clock_now() + glance);
+    if (!known && !last && sley__clock_now() < stalls->patience)
+        return true;
+    if (!known)
+        known = !withdraw(answer) && await_answer(answer, SLEY_FOREVER);
+    stalls->pending = false;
+    stalls->misses += !known;
+    report(stalls, stalls->pending_post, stalls->duration, known);
+    return false;
+}
+
+/* Monitor. */
+static void tell_stall(struct sley__sched *sched, int64_t duration)
+{
+    struct sley__stalls *stalls = &runtime_of(sched)->stalls;
+
+    if (!stalls->asked) {
+        report(stalls, stalls->post, duration, false);
+        return;
+    }
+    stalls->pending = true;
+    stalls->pending_post = stalls->post;
+    stalls->duration = duration;
+    stalls->patience = sley__clock_now() + PATIENCE;
+    settle(stalls, GLANCE, false);
+}
+
+/* Monitor. */
+static bool settle_stall(struct sley__sched *sched, bool last)
+{
+    return settle(&runtime_of(sched)->stalls, last ? GLANCE : 0, last);
 }
 
 /* --- beginning and end ---------------------------------------------------------------------- */
@@ -272,6 +333,7 @@ void sley__stalls_init(struct sley_runtime *runtime, const struct sley_options *
         return;
     runtime->sched.on_stall = on_stall;
     runtime->sched.tell_stall = tell_stall;
+    runtime->sched.settle_stall = settle_stall;
     stalls->holds_handler = true;
     stalls->asks = install();
     backtrace(frame, 1);

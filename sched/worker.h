@@ -126,6 +126,10 @@ struct sley__worker {
 
     atomic(int) number; /* of its thread; 0: has none. Owner; the monitor reads */
     struct sley__monitor_sample suspicion; /* the monitor's: it may be a stall, see monitor.c */
+    atomic(uint32_t) trial;      /* enum sley__trial: of who has lost a post. Under relief.lock by
+                                    the giver, then by who stands in; the monitor reads */
+    struct sley__worker *judges; /* whose trial it is to decide, or NULL. By the giver, before
+                                    `standing` */
 
     /* Of the post `index`; unused in spare carriers. */
     atomic(struct sley__worker *) holder; /* who has it. Under relief.lock; the dump reads */
@@ -158,10 +162,13 @@ struct sley__sched {
     void (*on_carrier_stop)(struct sley__worker *worker);
     void (*on_post)(struct sley__worker *worker); /* may be NULL: has a post again. Its thread */
     void (*on_lost)(struct sley__worker *worker); /* may be NULL: has none any more. Any thread */
-    /* Both or none: a carrier that has made so many switches has lost its post; then its task is
-     * to be asked, before that one which takes over may have helped it on; and told of. Monitor. */
+    /* All or none. A carrier that has made so many switches has lost its post; then its task is
+     * to be asked, before that one which takes over may have helped it on; and told of, when that
+     * one has been woken, or at a later settle: true if an answer is still to come, never if it is
+     * the last one. Monitor; the first one does not wait. */
     void (*on_stall)(struct sley__worker *worker, uint64_t switches);
-    void (*tell_stall)(struct sley__worker *worker, int64_t duration);
+    void (*tell_stall)(struct sley__sched *sched, int64_t duration);
+    bool (*settle_stall)(struct sley__sched *sched, bool last);
     void (*on_lost_error)(struct sley__sched *sched, struct sley_task *task); /* may be NULL */
 
     struct sley__idle idle;
@@ -359,6 +366,9 @@ bool sley__forkers_ask(struct sley__sched *sched);
 /* Fires the timers that are due on `wheel` at `now`; how many tasks became ready (in the worker's
  * own queue). The owner of `worker`, whose wheel it need not be. */
 size_t sley__worker_fire(struct sley__worker *worker, struct sley__wheel *wheel, int64_t now);
+
+/* Makes the tasks ready whose events are there. True if there were any. Owner. */
+bool sley__worker_drain(struct sley__worker *worker);
 
 /* Reads the clock, fires own timers, drains events. True if a task may have become ready. Owner. */
 bool sley__worker_poll(struct sley__worker *worker);

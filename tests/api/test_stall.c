@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sley/pipe.h>
 #include <sley/runtime.h>
 #include <sley/stall.h>
 #include <sley/task.h>
@@ -300,6 +301,20 @@ static int blocks_and_fails(void *arg)
     return deadlock(arg) ? -1 : SLEY_EIO;
 }
 
+/* The worker is taken from it because there may be events; nobody waits for one. */
+static int alone_with_a_pipe(void *arg)
+{
+    struct sley_stream *reader, *writer;
+
+    (void)arg;
+    cr_assert_eq(sley_pipe(&reader, &writer), 0);
+    while (!stats().reliefs)
+        ;
+    sley_stream_free(reader);
+    sley_stream_free(writer);
+    return 0;
+}
+
 Test(stall, fail_makes_the_run_fail)
 {
     struct sley_options o = options();
@@ -309,6 +324,7 @@ Test(stall, fail_makes_the_run_fail)
     cr_assert_eq(sley_run(blocks_and_fails, NULL, &o), SLEY_EIO, "the task's own error stays");
     cr_assert_eq(sley_run(announces, NULL, &o), 7);
     cr_assert_eq(sley_run(alone, NULL, &o), 0);
+    cr_assert_eq(sley_run(alone_with_a_pipe, NULL, &o), 0);
 }
 
 Test(stall, the_environment_sets_the_threshold)

@@ -23,12 +23,16 @@ static MODEL_GHOST void note(bool *what)
     *what = true;
 }
 
-/* Called by whoever looks for work with a post. */
+enum { OLD, TAKER, NEW }; /* threads */
+
+/* Called by whoever looks for work with a post; by one that stands in, before anything else, if it
+ * is to say whether events have waited. */
 static int drain(UNUSED struct sley__poller *p)
 {
     post++;
-    note(&used_by_old);
-    return 0;
+    if (model_thread_id() == OLD)
+        note(&used_by_old);
+    return model_thread_id() == NEW;
 }
 
 static void setup_take(void)
@@ -59,7 +63,13 @@ static void come_back(UNUSED unsigned thread)
 
 static void take(UNUSED unsigned thread)
 {
-    if (sley__relief_take(&workers[0], 0, 0, true))
+    if (sley__relief_take(&workers[0], 0, 0, SLEY__CHARGE_STALL))
+        note(&taken);
+}
+
+static void take_and_try(UNUSED unsigned thread)
+{
+    if (sley__relief_take(&workers[0], 0, 0, SLEY__CHARGE_KEPT_EVENTS))
         note(&taken);
 }
 
@@ -89,6 +99,19 @@ static void verify_take(void)
 MODEL(relief_take, .about = "a post is taken while its carrier comes back", .threads = 3,
       .setup = setup_take, .body = {come_back, take, stand_in}, .verify = verify_take,
       .may_block = true, .no_timeouts = true, .must_see = {"taken", "kept"})
+
+static void verify_try(void)
+{
+    verify_take();
+    model_assert(workers[0].trial == (taken ? SLEY__TRIAL_GUILTY : SLEY__TRIAL_NONE), "trial %u",
+                 workers[0].trial);
+    model_assert(post == (taken ? 2 : 1), "the post was used %u times", post);
+    model_assert(!workers[0].stalls, "the monitor counts it");
+}
+
+MODEL(relief_try, .about = "the same, and whoever stands in says whether events have waited",
+      .threads = 3, .setup = setup_take, .body = {come_back, take_and_try, stand_in},
+      .verify = verify_try, .may_block = true, .no_timeouts = true, .must_see = {"taken", "kept"})
 
 /* --- the monitor's sleep -------------------------------------------------------------------- */
 
