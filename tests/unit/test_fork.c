@@ -153,7 +153,7 @@ static void meet_by_list(unsigned count)
     cr_assert_eq(meeting.come, count);
 }
 
-/* What was forked while nobody could take it is handed out at the first look afterwards, all of
+/* What was forked while nobody asked for it is handed out at the first look afterwards, all of
  * it. */
 static void meet_late(unsigned count)
 {
@@ -161,6 +161,7 @@ static void meet_late(unsigned count)
     struct meet_fork calls[MOST];
     unsigned i;
 
+    await_idle(count - 1);
     SLEY_FORKS(f)
     {
         struct sley__forker *forker = container_of(f->forker, struct sley__forker, seen);
@@ -169,7 +170,6 @@ static void meet_late(unsigned count)
             store_relaxed(sley__forker_attention(forker), SLEY__ATTENTION_NONE);
             meet_fork(&f, &calls[i], &meeting);
         }
-        await_idle(count - 1);
         sley__forker_alert(forker);
         cr_assert_eq(fib(f, 2), 1);
         cr_assert_eq(meet(f, &meeting), 1);
