@@ -419,9 +419,10 @@ int sley_scope_next(struct sley_scope *scope, struct sley_child *child)
         return SLEY_EINVAL;
     if ((error = wait_for(scope, ANY_END)))
         return error;
-    if (list_empty(done_of(scope))) {
+    if (list_empty(
+            done_of(scope))) { /* that, a loop of a cancelled task must not take for success */
         unlock(scope);
-        return 0;
+        return sley__wait_check();
     }
     task = container_of(done_of(scope)->next, struct sley_task, sibling);
     take(task, child);

@@ -528,6 +528,7 @@ TASK_TEST(scope, children_of_a_cancelled_scope_are_born_cancelled)
     assert_ok(sley_scope_wait(&scope));
     cr_assert_eq(sley_scope_next(&scope, &child), 1, "what has ended is told");
     assert_code(child.result, SLEY_ECANCELED);
+    assert_code(sley_scope_next(&scope, &child), SLEY_ECANCELED);
     assert_ok(sley_scope_close(&scope));
     cr_assert_eq(ends, 1);
     return 0;

@@ -150,7 +150,8 @@ struct sley_child {
  *   1               *child is one
  *   0               there is none left
  *   SLEY_ECANCELED, SLEY_ETIMEDOUT
- *                   none is there to be taken; the children go on
+ *                   none is there to be taken, and the caller is cancelled or late; children that
+ *                   there are go on
  *   SLEY_EINVAL     the scope discards results
  *   SLEY_EPERM      the caller is not the owner
  *   SLEY_ENOTASK
