@@ -271,7 +271,7 @@ static void write_journal(struct run *run)
 /* A line that a kill has torn is ended. */
 static int open_journal(struct run *run)
 {
-    struct sley_file_options options = {.flags = SLEY_FILE_APPEND | SLEY_FILE_CREATE};
+    struct sley_file_options options = {.flags = SLEY_FILE_APPEND | SLEY_FILE_CREATE, .mode = 0600};
     struct sley_file_stat status;
     int error;
 

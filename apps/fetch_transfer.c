@@ -182,7 +182,7 @@ static int receive_memory(struct fetch_attempt *t)
 static int start_part(struct fetch_attempt *t)
 {
     const char *validator = t->setup->compressed ? "" : fetch_validator(t->response);
-    int error = fetch_part_new(t->setup->directory, t->item->url, t->item->name, validator,
+    int error = fetch_part_new(t->setup->directory, t->item->shown, t->item->name, validator,
                                t->length, fetch_segments(t), &t->part);
 
     if (error)
@@ -299,7 +299,7 @@ static int run(struct fetch_attempt *t)
         return 0;
     }
     if (t->item->maybe_part) {
-        error = fetch_part_load(t->setup->directory, t->item->url, t->item->name, &t->part);
+        error = fetch_part_load(t->setup->directory, t->item->shown, t->item->name, &t->part);
         if (error)
             return fetch_fail_disk(t, error);
         if (t->setup->compressed)

@@ -23,6 +23,7 @@
 
 #include <sley/sley.h>
 
+#include "fetch_url.h"
 #include "flags_download.h"
 #include "flagserver.h"
 #include "options.h"
@@ -104,8 +105,10 @@ static void announce(const struct flags_run *run, struct progress *progress, con
 {
     size_t total = run->plan.count;
     size_t requests = run->max_requests < total ? run->max_requests : total;
+    char shown[FETCH_SHOWN_SIZE];
 
-    progress_line(progress, "Server: %s%s", base, run->base ? "" : " (in this process)");
+    fetch_url_show(base, shown, sizeof shown);
+    progress_line(progress, "Server: %s%s", shown, run->base ? "" : " (in this process)");
     if (total == 1)
         progress_line(progress, "Searching for 1 flag: %s", run->plan.list[0].code);
     else

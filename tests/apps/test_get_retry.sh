@@ -100,6 +100,26 @@ test_resume_in_next_run()
     done
 }
 
+# A password is for the server: nothing that is written has it, and the next run goes on without it.
+test_password()
+{
+    local url=${server/:\/\//:\/\/me:secret@}
+    get -o secret -r 0 -J secret.journal -R secret.json --json "$url/good:0:p/1-1000" "$url/cut:1:p/2-300000" \
+        "$url/missing:9:p/3-10"
+    expect_status 1
+    [[ -s secret/.2-300000.sley-info && -s secret.journal ]] || fail "nothing was left"
+    ! grep -r secret@ . || fail "the password is written"
+    [[ $(stat -c %a secret.journal) == 600 ]] || fail "the journal is for everybody"
+    [[ $(stat -c %a secret/.2-300000.sley-info) == 600 ]] || fail "the information is for everybody"
+    url=${url/secret/another}
+    get -o secret -J secret.journal -R secret.csv -v "$url/good:0:p/1-1000" "$url/cut:1:p/2-300000"
+    expect_get 0 1 1 0
+    expect_second_request /cut:1:p/2-300000 'bytes=150000- "old"'
+    ! grep -r another@ . || fail "the password is written"
+    get -o secret -O echo "$url/echo:0:p/4-10"
+    grep -q "^Authorization: Basic $(printf me:another | base64)" secret/echo || fail "it is not sent"
+}
+
 # A part that somebody else is writing is left alone; one without a version loses what was known of
 # an earlier one.
 test_others()
@@ -179,6 +199,7 @@ test_transient
 test_permanent
 test_resume
 test_resume_in_next_run
+test_password
 test_others
 test_ranges
 test_crowd
