@@ -137,6 +137,10 @@ static bool prepare(struct fetch_reading *reading)
 {
     struct fetch_plan *plan = &reading->plan;
 
+    if (plan->client.certificate_key && !plan->client.certificate) {
+        opt_error(FETCH_COMMAND, "--key is for --certificate");
+        return false;
+    }
     if (!plan->per_host)
         plan->per_host = plan->parallel;
     if (plan->report && !reading->format_given && has_suffix(plan->report, ".csv"))

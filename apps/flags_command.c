@@ -162,7 +162,9 @@ static bool take_option(const struct opt_scan *scan, struct reading *reading, in
         return take_timeout(scan, reading, value);
     case OUTPUT:
         reading->run->directory = value;
-        return true;
+        if (!*value)
+            opt_error(COMMAND, "--output needs a value: DIR");
+        return *value;
     default:
         reading->run->verbose = true;
         return true;

@@ -128,7 +128,7 @@ static bool describe(const struct opt_scan *scan, int option, const char *value,
     switch (option) {
     case ADDRESS:
         server->address = value;
-        return true;
+        return opt_address(scan, "address", value);
     case DELAY:
         return opt_duration(scan, "delay", value, &server->delay);
     case JITTER:

@@ -120,7 +120,7 @@ static bool take_option(const struct opt_scan *scan, struct setup *setup, int op
         return opt_integer(scan, "port", value, 0, 65535, &setup->port);
     case ADDRESS:
         setup->address = value;
-        return true;
+        return opt_address(scan, "address", value);
     case CONNECTIONS:
         return opt_integer(scan, "max-connections", value, 1, 100000, &setup->connections);
     case IDLE:

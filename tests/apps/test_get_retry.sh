@@ -31,6 +31,8 @@ test_permanent()
     get -o never "$server/never:9:a/1-10"
     expect_get 1 0 0 1
     (($(requests /never:9:a/1-10 | wc -l) == 1)) || fail "it does not wait for a day, but asks again"
+    grep -q 'HTTP 429 .*; the server wants a pause of 86400 s, --retry-most allows 0.02 s$' err \
+        || fail "no word of the pause"
 }
 
 # What was there of it is asked for with these words: RANGE IF-RANGE.

@@ -34,6 +34,9 @@ test_command_line()
     refused 2 "Words go behind find" web cat
     refused 2 "--port" web --port 65536
     refused 2 "--idle" tcp --idle 0
+    for command in web tcp; do
+        refused 2 "'localhost' is not a numeric address" $command -a localhost
+    done
     refused 1 "cannot listen" web --address 192.0.2.1
     status=0
     "$moji" find digit >/dev/full 2>err || status=$?
