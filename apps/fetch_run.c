@@ -229,6 +229,16 @@ static void deal_with_failure(struct run *run, struct fetch_item *item,
     end_item(run, item, FETCH_FAILED);
 }
 
+/* Of what was interrupted it stays what it was: that of the attempt before, or none. */
+static void take_reason(struct fetch_item *item, const struct fetch_outcome *outcome)
+{
+    char *old = outcome->error == SLEY_ECANCELED ? outcome->reason : item->reason;
+
+    if (outcome->error != SLEY_ECANCELED)
+        item->reason = outcome->reason;
+    free(old);
+}
+
 static void deal_with(struct run *run, struct fetch_job *job)
 {
     struct fetch_item *item = job->item;
@@ -237,8 +247,7 @@ static void deal_with(struct run *run, struct fetch_job *job)
     run->active--;
     item->status = (uint16_t)outcome->status;
     item->resumed = item->resumed || outcome->resumed;
-    free(item->reason);
-    item->reason = outcome->reason;
+    take_reason(item, outcome);
     if (outcome->state == FETCH_FAILED) {
         deal_with_failure(run, item, outcome);
     } else {

@@ -65,7 +65,7 @@ expect_wrong_line() # PATTERN DOWNLOADED
     get -o wrong -i -
     expect_get 2 $2 0 0
     grep -Eq -e "$1" err || fail "does not say $1"
-    grep -qx '1 lines refused' out || fail "does not count the line"
+    grep -qx '1 line refused' out || fail "does not count the line"
 }
 
 test_refusals()
