@@ -294,8 +294,8 @@ static void tell_counts(struct program *program)
         answered += some;
         failed += bad;
     }
-    text_add(&text, "%" PRIu64 " requests, %" PRIu64 " of them failed on purpose\n", answered,
-             failed);
+    text_add(&text, "%" PRIu64 " request%s, %" PRIu64 " of them failed on purpose\n", answered,
+             answered == 1 ? "" : "s", failed);
     console_write(1, &text);
     text_free(&text);
 }

@@ -152,6 +152,19 @@ test_stop()
     done
 }
 
+# One is told as one.
+test_plural()
+{
+    local line
+    start_flagserver --port 0
+    curl -s -o answer "${server}br/br.gif"
+    kill -INT $pid
+    wait $pid || fail "status"
+    read -r line <&9 # Press Ctrl-C
+    read -r line <&9
+    [[ $line == "1 request, 0 of them failed on purpose" ]] || fail "last words: $line"
+}
+
 # The second signal does not wait for a request that takes an hour. One that comes with the first is
 # the first, so it is sent until it is taken for another one.
 test_stop_at_once()
@@ -176,4 +189,5 @@ test_error_rate
 test_broken_answers
 test_port_taken
 test_stop
+test_plural
 test_stop_at_once
