@@ -26,11 +26,13 @@ struct fetch_attempt {
 /* --- fetch_request.c -------------------------------------------------------------------------- */
 
 /* Notes how it ended; fetch_fail_network(): `why` has the sentence, if there is one; _disk(): no
- * server mends it; _status(): by the answer. They return a negative value. */
+ * server mends it; _body(): what comes of the answer; _status(): by the answer. They return a
+ * negative value. */
 int fetch_fail(struct fetch_attempt *t, enum fetch_fate fate, int error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 int fetch_fail_network(struct fetch_attempt *t, int error, const char *why);
 int fetch_fail_disk(struct fetch_attempt *t, int error);
+int fetch_fail_body(struct fetch_attempt *t, int error);
 int fetch_fail_status(struct fetch_attempt *t);
 
 /* Asks for the file / for the bytes from `first` to `last` of the part's version (FETCH_UNKNOWN: to

@@ -42,7 +42,12 @@ const struct manual fetch_manual = {
         "\n"
         "A name is made of the URL unless one was given. URLs that come twice are fetched once;\n"
         "of two that would have the same name the later one is an error. Lists are read while the\n"
-        "files come, no further than needed: a line that is wrong is told, and passed over.",
+        "files come, no further than needed: a line that is wrong is told, and passed over.\n"
+        "\n"
+        "A password in a URL, http://USER:PASSWORD@HOST/, is sent to its server and shown "
+        "nowhere:\n"
+        "not in messages, reports, the journal and what is kept of partial files. It is seen by\n"
+        "others of this machine while it is in the command line, but not in a list.",
     .table = fetch_options,
     .notes = "Exit status: 0 when all files are there, 1 when some are not, 2 for a wrong command\n"
              "line or list, 130 after Ctrl-C.",
@@ -132,6 +137,10 @@ static bool prepare(struct fetch_reading *reading)
 {
     struct fetch_plan *plan = &reading->plan;
 
+    if (plan->client.certificate_key && !plan->client.certificate) {
+        opt_error(FETCH_COMMAND, "--key is for --certificate");
+        return false;
+    }
     if (!plan->per_host)
         plan->per_host = plan->parallel;
     if (plan->report && !reading->format_given && has_suffix(plan->report, ".csv"))

@@ -47,7 +47,7 @@ struct fetch_host {
     UT_hash_handle hh;
     struct fetch_item *first, **last; /* waiting, ready to start */
     struct fetch_host *next;          /* in the ring */
-    bool in_ring, lost;
+    bool in_ring, lost, failed;
     unsigned active;
     double limit, threshold; /* grows by one per answer below it, by one per round above */
     int64_t cut;             /* when it was halved last, ns */
@@ -178,7 +178,7 @@ static size_t key_of(const char *url, char key[KEY_SIZE])
 
 static struct fetch_host *new_host(struct fetch_hosts *hosts, const char *key, size_t length)
 {
-    struct fetch_host *host = calloc(1, sizeof *host + length);
+    struct fetch_host *host = calloc(1, sizeof *host + length + 1);
 
     if (!host)
         return NULL;
@@ -292,6 +292,19 @@ bool fetch_hosts_pause(struct fetch_hosts *hosts, const struct fetch_item *item,
         return false;
     host->pause = when;
     return true;
+}
+
+const char *fetch_hosts_name(const struct fetch_item *item)
+{
+    return item->host->key;
+}
+
+bool fetch_hosts_first_failure(const struct fetch_item *item)
+{
+    bool first = !item->host->failed;
+
+    item->host->failed = true;
+    return first;
 }
 
 unsigned fetch_hosts_limit(const struct fetch_item *item)

@@ -50,6 +50,12 @@ void fetch_hosts_other(struct fetch_hosts *hosts, const struct fetch_item *item)
 /* The host wants to be left alone until `when`. False: no memory, it will not be. */
 bool fetch_hosts_pause(struct fetch_hosts *hosts, const struct fetch_item *item, int64_t when);
 
+/* The host of an item that was added: "http://name:80", to be shown. */
+const char *fetch_hosts_name(const struct fetch_item *item);
+
+/* Whether this is the first failure of something from that host: true once. */
+bool fetch_hosts_first_failure(const struct fetch_item *item);
+
 /* How many of this item's host may be active at once now. */
 unsigned fetch_hosts_limit(const struct fetch_item *item);
 

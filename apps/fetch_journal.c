@@ -16,6 +16,9 @@
  * The list is read while files come, so the journal is read before it, as it is, and each item that
  * is added is looked up in it, by its URL and name together.
  *
+ * A password in a URL is not written (fetch_url.c), and nobody else may read the file: what
+ * somebody fetches is nobody's business.
+ *
  * What has failed has no line: the next run is to try it again. What is partial has none either;
  * the partial file itself says so (fetch_part.c).
  */
@@ -37,7 +40,7 @@ void fetch_journal_line(struct text *text, const struct fetch_item *item)
 {
     struct text line = {0};
 
-    text_add(&line, "done\t%" PRIu64 "\t%s\t%s", item->size, item->url, item->name);
+    text_add(&line, "done\t%" PRIu64 "\t%s\t%s", item->size, item->shown, item->name);
     if (line.bytes)
         text_add(text, "%s\t%016" PRIx64 "\n", line.bytes, fetch_hash(line.bytes));
     text_free(&line);
@@ -125,7 +128,7 @@ bool fetch_journal_has(const struct fetch_journal *journal, const struct fetch_i
     char *key;
     size_t found;
 
-    if (journal->count == 0 || asprintf(&key, "%s\t%s", item->url, item->name) < 0)
+    if (journal->count == 0 || asprintf(&key, "%s\t%s", item->shown, item->name) < 0)
         return false;
     found = fetch_table_find(&journal->table, key_at, journal, key);
     free(key);

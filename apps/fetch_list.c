@@ -27,6 +27,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "fetch_url.h"
+
 __attribute__((format(printf, 2, 3))) static bool refuse(struct fetch_list *list,
                                                          const char *format, ...)
 {
@@ -112,7 +114,7 @@ static bool is_url(const char *text)
 /* A name for it that nobody has. NULL: refused. */
 static char *choose_name(struct fetch_list *list, const char *url, const char *given)
 {
-    char name[FETCH_PATH_SIZE], numbered[FETCH_PATH_SIZE];
+    char name[FETCH_PATH_SIZE], numbered[FETCH_PATH_SIZE], shown[FETCH_SHOWN_SIZE];
     const char *fault = given ? fetch_name_fault(given) : NULL;
     struct fetch_item *other;
 
@@ -127,7 +129,8 @@ static char *choose_name(struct fetch_list *list, const char *url, const char *g
     memcpy(numbered, name, sizeof name);
     other = find(list, &list->by_name, name_at, name);
     if (other && !list->unique) {
-        refuse(list, "%.200s and %.200s have the same name, %.200s", other->url, url, name);
+        fetch_url_show(url, shown, sizeof shown);
+        refuse(list, "%.200s and %.200s have the same name, %.200s", other->shown, shown, name);
         return NULL;
     }
     while (other && find(list, &list->by_name, name_at, numbered))
@@ -155,11 +158,12 @@ static bool add_again(struct fetch_list *list, struct fetch_item *item, const ch
                       struct fetch_digest **digest)
 {
     if (name && strcmp(name, item->name) != 0)
-        return refuse(list, "%.300s has two names, %.100s and %.100s", item->url, item->name, name);
+        return refuse(list, "%.300s has two names, %.100s and %.100s", item->shown, item->name,
+                      name);
     if (*digest && item->digest && !same_digest(*digest, item->digest))
-        return refuse(list, "%.300s has two checksums", item->url);
+        return refuse(list, "%.300s has two checksums", item->shown);
     if (*digest && !item->digest && !can_verify(item))
-        return refuse(list, "the checksum of %.300s comes after it was begun", item->url);
+        return refuse(list, "the checksum of %.300s comes after it was begun", item->shown);
     if (!item->digest) {
         item->digest = *digest;
         *digest = NULL;
@@ -168,15 +172,23 @@ static bool add_again(struct fetch_list *list, struct fetch_item *item, const ch
     return true;
 }
 
+/* The URL without a password, which mostly is the URL. NULL: no memory. */
+static char *show(char *url)
+{
+    return strchr(url, '@') ? fetch_url_shown(url) : url;
+}
+
 /* Takes the three over, if it returns true. */
 static bool append(struct fetch_list *list, char *url, char *name, struct fetch_digest *digest)
 {
     size_t number = list->count;
+    char *shown;
 
-    if (!grow(list))
+    if (!grow(list) || !(shown = show(url)))
         return no_memory(list);
     *fetch_list_at(list, number) = (struct fetch_item){
         .url = url,
+        .shown = shown,
         .name = name,
         .digest = digest,
         .maybe_part = strchr(name, '/') || fetch_table_find(&list->parts, part_at, list, name),
@@ -216,8 +228,11 @@ bool fetch_list_add(struct fetch_list *list, const char *url, const char *name, 
     char *copy;
     bool added;
 
-    if (!is_url(url))
-        return refuse(list, "'%.300s' is not an http or https URL", url);
+    if (!is_url(url)) {
+        char shown[FETCH_SHOWN_SIZE];
+        fetch_url_show(url, shown, sizeof shown);
+        return refuse(list, "'%s' is not an http or https URL", shown);
+    }
     if (digest && (!(parsed = calloc(1, sizeof *parsed)) || !fetch_digest_parse(digest, parsed))) {
         free(parsed);
         return refuse(list, "'%.200s' is not a checksum: md5:, sha1:, sha256: or sha512: and hex",
@@ -308,6 +323,8 @@ void fetch_list_free(struct fetch_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         struct fetch_item *item = fetch_list_at(list, i);
+        if (item->shown != item->url)
+            free(item->shown);
         free(item->url);
         free(item->name);
         free(item->digest);

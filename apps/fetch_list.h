@@ -25,8 +25,9 @@ enum fetch_state {
  * for what the transfer's task has while it is active: it reads url, name, digest and maybe_part
  * and writes maybe_part. */
 struct fetch_item {
-    char *url;  /* http or https, without a fragment */
-    char *name; /* below the directory */
+    char *url;   /* http or https, without a fragment */
+    char *shown; /* the same without a password: for all but the request */
+    char *name;  /* below the directory */
     struct fetch_digest *digest;
     struct fetch_item *next; /* in the queue that it is in */
     struct fetch_host *host; /* fetch_hosts.c */

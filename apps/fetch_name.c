@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch_url.h"
 #include "savefile.h"
 
 #define INDEX "index.html"
@@ -56,6 +57,16 @@ static char *decode(const char *from, const char *to, char *out, const char *end
     return out;
 }
 
+/* Without a password: a hash in a name that anybody may read can be used to try passwords. */
+static uint64_t hash_shown(const char *url)
+{
+    char *shown = fetch_url_shown(url);
+    uint64_t hash = shown ? fetch_hash(shown) : 0;
+
+    free(shown);
+    return hash;
+}
+
 void fetch_name_of_url(const char *url, char name[FETCH_NAME_SIZE])
 {
     const char *host = strstr(url, "://") ? strstr(url, "://") + 3 : url;
@@ -79,7 +90,7 @@ void fetch_name_of_url(const char *url, char name[FETCH_NAME_SIZE])
     if (savefile_name(text, "", name, FETCH_NAME_SIZE) != 0)
         memcpy(name, INDEX, sizeof INDEX);
     else if (strlen(text) >= FETCH_NAME_SIZE)
-        snprintf(name + FETCH_NAME_SIZE - 32, 32, "-%016llx", (unsigned long long)fetch_hash(url));
+        snprintf(name + FETCH_NAME_SIZE - 32, 32, "-%016llx", (unsigned long long)hash_shown(url));
 }
 
 static bool ends_in(const char *text, size_t length, const char *suffix)

@@ -266,6 +266,11 @@ bool fetch_option_take(struct fetch_reading *reading, int option, char *value)
     const char **text = text_of(reading, option);
     bool *flag = flag_of(reading, option);
 
+    if (text && !*value && option != OPTION_USER_AGENT && option != OPTION_PROXY) {
+        opt_error(FETCH_COMMAND, "--%s needs a value: %s", fetch_options[option].name,
+                  fetch_options[option].value);
+        return false;
+    }
     if (text)
         *text = value;
     else if (flag)

@@ -7,6 +7,8 @@
  * both a later run asks for the rest only, and can tell when the server has another version by
  * then.
  *
+ * The URL is there without a password (fetch_url.c), and the information is for its owner only.
+ *
  * What keeps the two together is the order. A part that is empty, or without information, is of no
  * use. So it is emptied, then an information of before is removed, and then the first byte is
  * written; whenever there are bytes and an information, they belong together, whatever instruction
@@ -160,7 +162,7 @@ static int open_info(struct fetch_part *part)
 
 static int save_info(struct fetch_part *part)
 {
-    struct sley_file_save_options options = {.at = part->directory};
+    struct sley_file_save_options options = {.at = part->directory, .mode = 0600};
     struct text text = {0};
 
     text_add(&text, "%s\n%s\n%s\n%" PRIu64 "\n", FIRST_LINE, part->url, part->validator,

@@ -28,7 +28,7 @@ struct fetch_segment {
 /* Owned by the transfer that made it, until fetch_part_close(). */
 struct fetch_part {
     const struct sley_file *directory;
-    const char *url, *name; /* the item's */
+    const char *url, *name; /* the item's; the URL as it may be shown */
     struct sley_file *file; /* open, or NULL */
     uint64_t have;          /* bytes from the beginning on that are there */
     uint64_t total;         /* of the complete file, or FETCH_UNKNOWN */

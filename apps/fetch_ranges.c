@@ -75,7 +75,7 @@ static int receive(struct segment *s, const struct fetch_segment *range)
             return fetch_fail_network(t, error, NULL);
     }
     if (more < 0)
-        return fetch_fail_network(t, more, sley_http_response_error(t->response));
+        return fetch_fail_body(t, more);
     return range->have == size ? 0 : fetch_fail(t, FETCH_TRY_AGAIN, 0, "the range ended too early");
 }
 

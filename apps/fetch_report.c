@@ -48,7 +48,7 @@ static json_t *object_of(const struct fetch_item *item)
 {
     json_t *object = json_object();
 
-    json_object_set_new(object, "url", text_value(item->url));
+    json_object_set_new(object, "url", text_value(item->shown));
     json_object_set_new(object, "file", text_value(item->name));
     json_object_set_new(object, "result", json_string(names[item->state]));
     json_object_set_new(object, "bytes", json_integer((json_int_t)item->size));
@@ -90,7 +90,7 @@ static void add_cell(struct text *text, const char *value)
 
 static void add_row(struct text *text, const struct fetch_item *item)
 {
-    add_cell(text, item->url);
+    add_cell(text, item->shown);
     text_add(text, ",");
     add_cell(text, item->name);
     text_add(text, ",%s,%" PRIu64 ",%.6f,%u,%u,%s,", names[item->state], item->size, seconds(item),

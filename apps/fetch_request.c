@@ -46,6 +46,15 @@ int fetch_fail_network(struct fetch_attempt *t, int error, const char *why)
                       why && *why ? why : sley_strerror(error));
 }
 
+int fetch_fail_body(struct fetch_attempt *t, int error)
+{
+    if (error == SLEY_EMSGSIZE && t->setup->max_size)
+        return fetch_fail(t, FETCH_GIVE_UP, error,
+                          "the file has more than the %" PRIu64 " bytes of --max-size",
+                          t->setup->max_size);
+    return fetch_fail_network(t, error, sley_http_response_error(t->response));
+}
+
 int fetch_fail_disk(struct fetch_attempt *t, int error)
 {
     return fetch_fail(t, FETCH_GIVE_UP, error, "cannot save the file: %s", sley_strerror(error));

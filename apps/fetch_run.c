@@ -19,6 +19,8 @@
 #define _GNU_SOURCE
 #include "fetch_run.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -157,14 +159,30 @@ static int64_t start_items(struct run *run)
 
 /* --- what has ended --------------------------------------------------------------------------- */
 
-static bool may_try_again(const struct run *run, const struct fetch_item *item,
+/* The server's answer alone would look as if it were final. */
+static void blame_pause(const struct run *run, struct fetch_item *item, int64_t pause)
+{
+    char *reason;
+
+    if (!item->reason ||
+        asprintf(&reason, "%s; the server wants a pause of %" PRId64 " s, --retry-most allows %g s",
+                 item->reason, pause / SLEY_SECONDS(1), (double)run->plan->retry_most / 1e9) < 0)
+        return;
+    free(item->reason);
+    item->reason = reason;
+}
+
+static bool may_try_again(const struct run *run, struct fetch_item *item,
                           const struct fetch_outcome *outcome)
 {
     unsigned spared = run->plan->retries ? item->spared : 0u;
 
-    if (outcome->fate == FETCH_GIVE_UP || item->attempts > run->plan->retries + spared ||
-        outcome->retry_after > run->plan->retry_most)
+    if (outcome->fate == FETCH_GIVE_UP || item->attempts > run->plan->retries + spared)
         return false;
+    if (outcome->retry_after > run->plan->retry_most) {
+        blame_pause(run, item, outcome->retry_after);
+        return false;
+    }
     return !outcome->wrong_checksum || !item->again; /* another copy has the same, mostly */
 }
 
@@ -211,6 +229,16 @@ static void deal_with_failure(struct run *run, struct fetch_item *item,
     end_item(run, item, FETCH_FAILED);
 }
 
+/* Of what was interrupted it stays what it was: that of the attempt before, or none. */
+static void take_reason(struct fetch_item *item, const struct fetch_outcome *outcome)
+{
+    char *old = outcome->error == SLEY_ECANCELED ? outcome->reason : item->reason;
+
+    if (outcome->error != SLEY_ECANCELED)
+        item->reason = outcome->reason;
+    free(old);
+}
+
 static void deal_with(struct run *run, struct fetch_job *job)
 {
     struct fetch_item *item = job->item;
@@ -219,8 +247,7 @@ static void deal_with(struct run *run, struct fetch_job *job)
     run->active--;
     item->status = (uint16_t)outcome->status;
     item->resumed = item->resumed || outcome->resumed;
-    free(item->reason);
-    item->reason = outcome->reason;
+    take_reason(item, outcome);
     if (outcome->state == FETCH_FAILED) {
         deal_with_failure(run, item, outcome);
     } else {
@@ -271,7 +298,7 @@ static void write_journal(struct run *run)
 /* A line that a kill has torn is ended. */
 static int open_journal(struct run *run)
 {
-    struct sley_file_options options = {.flags = SLEY_FILE_APPEND | SLEY_FILE_CREATE};
+    struct sley_file_options options = {.flags = SLEY_FILE_APPEND | SLEY_FILE_CREATE, .mode = 0600};
     struct sley_file_stat status;
     int error;
 
@@ -352,6 +379,29 @@ static void run_scope(struct run *run)
     take_rest(run);
     write_journal(run);
     fetch_tell_end(&run->tell);
+}
+
+/* Whether the files that the command line names for TLS are what they should be. The client would
+ * find out with the first https URL, once for each, in OpenSSL's words; and with none of them it
+ * would not. */
+static bool check_tls_files(struct run *run)
+{
+    const struct sley_http_client_options *client = &run->plan->client;
+    struct sley_tls_options options = {
+        .ca_file = client->ca_file,
+        .certificate_file = client->certificate,
+        .key_file = client->certificate_key ? client->certificate_key : client->certificate,
+    };
+    struct sley_tls_context *context = NULL;
+    char why[SLEY_TLS_ERROR_SIZE];
+    int error = 0;
+
+    if (client->ca_file || client->certificate)
+        error = sley_tls_client_new(&options, why, &context);
+    sley_tls_context_free(context);
+    if (error)
+        fetch_tell_error(&run->tell, "%s", error == SLEY_ETLS ? why : sley_strerror(error));
+    return !error;
 }
 
 /* 0, or the error, which has been told. */
@@ -452,7 +502,9 @@ static int run_all(struct run *run)
     int status = EXIT_SOME_FAILED;
 
     set_up(run);
-    if (open_all(run, &directory) == 0) {
+    if (!check_tls_files(run)) {
+        status = EXIT_USAGE;
+    } else if (open_all(run, &directory) == 0) {
         run->setup.directory = directory;
         run_scope(run);
         int report_error = save_report(run);

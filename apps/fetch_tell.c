@@ -4,7 +4,8 @@
  * Piped: a line per file. On a terminal: a bar, and above it a line for each file that failed, for
  * the others are what was to be expected. With --json the standard output belongs to the results,
  * and everything for people goes to the standard error. Reasons of failures are told once each,
- * with their number: ten thousand lines "connection refused" say no more than one.
+ * with their number: ten thousand lines "connection refused" say no more than one. They stand at
+ * the end, which may be far; so the first failure of each host is told when it comes.
  */
 #define _GNU_SOURCE
 #include "fetch_tell.h"
@@ -22,16 +23,18 @@
 
 #include <sley/sley.h>
 
+#include "fetch_hosts.h"
 #include "fetch_jobs.h"
 
 #define REASONS_SHOWN 10
 #define REFUSED_SHOWN 10 /* lines; what is no list at all has a million of them */
 #define REDRAW        SLEY_MILLISECONDS(200) /* numbers that change faster cannot be read */
 
-/* A reason for failures and how often it came. */
+/* A reason why files are not there, and of how many: those that have failed, and those that were
+ * to be tried again when the run was interrupted. */
 struct fetch_reason {
     UT_hash_handle hh;
-    size_t count;
+    size_t failed, unfinished;
     bool lost;
     char text[];
 };
@@ -64,7 +67,7 @@ void fetch_tell_total(struct fetch_tell *tell, size_t open, bool more)
 }
 
 /* A line for people, above the bar if there is one. Gathers only. */
-static void tell_fault(struct fetch_tell *tell, const char *format, va_list values)
+static void vtell_fault(struct fetch_tell *tell, const char *format, va_list values)
 {
     char line[1024];
 
@@ -75,6 +78,16 @@ static void tell_fault(struct fetch_tell *tell, const char *format, va_list valu
         text_add(&tell->errors, "%s: %s\n", tell->plan->program, line);
 }
 
+__attribute__((format(printf, 2, 3))) static void tell_fault(struct fetch_tell *tell,
+                                                             const char *format, ...)
+{
+    va_list values;
+
+    va_start(values, format);
+    vtell_fault(tell, format, values);
+    va_end(values);
+}
+
 void fetch_tell_refused(struct fetch_tell *tell, const char *format, ...)
 {
     va_list values;
@@ -82,7 +95,7 @@ void fetch_tell_refused(struct fetch_tell *tell, const char *format, ...)
     if (++tell->refused > REFUSED_SHOWN)
         return;
     va_start(values, format);
-    tell_fault(tell, format, values);
+    vtell_fault(tell, format, values);
     va_end(values);
 }
 
@@ -95,7 +108,7 @@ void fetch_tell_unread(struct fetch_tell *tell, const char *format, ...)
         return;
     tell->broken = true;
     va_start(values, format);
-    tell_fault(tell, format, values);
+    vtell_fault(tell, format, values);
     va_end(values);
 }
 
@@ -114,8 +127,9 @@ static const char *reason_of(const struct fetch_item *item)
     return item->reason ? item->reason : sley_strerror(SLEY_ENOMEM);
 }
 
-static void count_reason(struct fetch_tell *tell, const char *text)
+static void count_reason(struct fetch_tell *tell, const struct fetch_item *item)
 {
+    const char *text = reason_of(item);
     struct fetch_reason *reason;
     size_t length = strlen(text);
 
@@ -131,7 +145,10 @@ static void count_reason(struct fetch_tell *tell, const char *text)
             return;
         }
     }
-    reason->count++;
+    if (item->state == FETCH_FAILED)
+        reason->failed++;
+    else
+        reason->unfinished++;
 }
 
 /* The line of one file, if it is to have one. */
@@ -169,7 +186,7 @@ void fetch_tell_item(struct fetch_tell *tell, const struct fetch_item *item)
         tell->kept++;
     } else {
         tell->failed++;
-        count_reason(tell, reason_of(item));
+        count_reason(tell, item);
     }
     if (tell->plan->json)
         fetch_report_json(&tell->json, item);
@@ -178,12 +195,27 @@ void fetch_tell_item(struct fetch_tell *tell, const struct fetch_item *item)
     progress_step(&tell->progress, bytes);
 }
 
+/* A host that is down would be silence until the last attempt has failed. */
+static void tell_host(struct fetch_tell *tell, const struct fetch_item *item, int64_t wait)
+{
+    if (!fetch_hosts_first_failure(item) || ++tell->hosts > FETCH_HOSTS_TOLD)
+        return;
+    tell_fault(tell, "%s: %s; again in %.1f s (--verbose tells each time)", fetch_hosts_name(item),
+               reason_of(item), (double)wait / 1e9);
+}
+
 void fetch_tell_retry(struct fetch_tell *tell, const struct fetch_item *item, int64_t wait)
 {
+    const struct fetch_plan *plan = tell->plan;
+
     tell->retries++;
-    if (tell->plan->verbose && !tell->plan->quiet && !tell->plan->json)
+    if (plan->quiet)
+        return;
+    if (plan->verbose && !plan->json)
         progress_line(&tell->progress, "%s  again in %.1f s: %s", item->name, (double)wait / 1e9,
                       reason_of(item));
+    else
+        tell_host(tell, item, wait);
 }
 
 int64_t fetch_tell_deadline(const struct fetch_tell *tell, const struct fetch_jobs *jobs,
@@ -234,20 +266,48 @@ void fetch_tell_error(struct fetch_tell *tell, const char *format, ...)
     console_write(STDERR_FILENO, &tell->errors);
 }
 
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* What was to be tried again when the run was interrupted. */
+static void count_unfinished(struct fetch_tell *tell)
+{
+    for (size_t i = 0; i < tell->plan->list.count; i++) {
+        const struct fetch_item *item = fetch_list_at(&tell->plan->list, i);
+        if (item->state == FETCH_WAITING && item->reason)
+            count_reason(tell, item);
+    }
+}
+
+static void add_reason(struct text *text, const char *program, size_t count, const char *what,
+                       const char *reason)
+{
+    if (count > 0)
+        text_add(text, "%s: %zu %s: %s\n", program, count, what, reason);
+}
+
 /* The reasons of the failures, each with its number, on the standard error. */
 static void tell_reasons(struct fetch_tell *tell)
 {
+    const char *program = tell->plan->program;
     size_t shown = 0;
 
+    count_unfinished(tell);
     if (tell->refused > REFUSED_SHOWN)
-        text_add(&tell->errors, "%s: and %zu other lines that are wrong\n", tell->plan->program,
-                 tell->refused - REFUSED_SHOWN);
+        text_add(&tell->errors, "%s: and %zu other line%s that %s wrong\n", program,
+                 tell->refused - REFUSED_SHOWN, plural(tell->refused - REFUSED_SHOWN),
+                 tell->refused - REFUSED_SHOWN == 1 ? "is" : "are");
     for (struct fetch_reason *r = tell->reasons; r && shown < REASONS_SHOWN;
-         r = r->hh.next, shown++)
-        text_add(&tell->errors, "%s: %zu failed: %s\n", tell->plan->program, r->count, r->text);
+         r = r->hh.next, shown++) {
+        add_reason(&tell->errors, program, r->failed, "failed", r->text);
+        add_reason(&tell->errors, program, r->unfinished, "unfinished", r->text);
+    }
     if (HASH_COUNT(tell->reasons) > REASONS_SHOWN)
-        text_add(&tell->errors, "%s: and %u other reasons\n", tell->plan->program,
-                 HASH_COUNT(tell->reasons) - REASONS_SHOWN);
+        text_add(&tell->errors, "%s: and %u other reason%s\n", program,
+                 HASH_COUNT(tell->reasons) - REASONS_SHOWN,
+                 plural(HASH_COUNT(tell->reasons) - REASONS_SHOWN));
     console_write(STDERR_FILENO, &tell->errors);
 }
 
@@ -263,11 +323,12 @@ static void add_summary(struct fetch_tell *tell)
     if (tell->unread)
         progress_line(progress, "the list was not read to its end");
     if (tell->refused)
-        progress_line(progress, "%zu lines refused", tell->refused);
+        progress_line(progress, "%zu line%s refused", tell->refused, plural(tell->refused));
     if (tell->plan->list.duplicates)
         progress_line(progress, "%zu named more than once", tell->plan->list.duplicates);
     if (tell->retries || tell->resumed)
-        progress_line(progress, "%zu further attempts, %zu resumed", tell->retries, tell->resumed);
+        progress_line(progress, "%zu further attempt%s, %zu resumed", tell->retries,
+                      plural(tell->retries), tell->resumed);
     if (times.count)
         progress_line(progress, "50 %% within %.1f ms, 90 %% %.1f ms, 99 %% %.1f ms, all %.1f ms",
                       (double)times.half / 1e6, (double)times.ninety / 1e6,

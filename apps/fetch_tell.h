@@ -15,6 +15,8 @@
 struct fetch_jobs;
 struct fetch_reason;
 
+#define FETCH_HOSTS_TOLD 10 /* of those that fail; a thousand lines say no more */
+
 /* A value; from fetch_tell_init() to fetch_tell_close(). */
 struct fetch_tell {
     const struct fetch_plan *plan;
@@ -23,6 +25,7 @@ struct fetch_tell {
     struct text errors;           /* for the standard error */
     struct fetch_reason *reasons; /* uthash, in the order in which they came */
     size_t done, kept, failed, retries, resumed;
+    size_t hosts;   /* of which something is tried again */
     size_t refused; /* lines */
     bool unread;    /* not all lines were read */
     bool broken;    /* because a list cannot be */

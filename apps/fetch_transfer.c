@@ -162,7 +162,7 @@ static int receive_memory(struct fetch_attempt *t)
         if (more == 0)
             return 1;
         if (more < 0)
-            return fetch_fail_network(t, more, sley_http_response_error(t->response));
+            return fetch_fail_body(t, more);
         if (!t->bytes && piece.size == t->length)
             borrow(t, &piece);
         else if (!append(t, &piece))
@@ -182,7 +182,7 @@ static int receive_memory(struct fetch_attempt *t)
 static int start_part(struct fetch_attempt *t)
 {
     const char *validator = t->setup->compressed ? "" : fetch_validator(t->response);
-    int error = fetch_part_new(t->setup->directory, t->item->url, t->item->name, validator,
+    int error = fetch_part_new(t->setup->directory, t->item->shown, t->item->name, validator,
                                t->length, fetch_segments(t), &t->part);
 
     if (error)
@@ -211,7 +211,7 @@ static int stream(struct fetch_attempt *t)
             return fetch_fail_network(t, error, NULL);
     }
     if (more < 0)
-        return fetch_fail_network(t, more, sley_http_response_error(t->response));
+        return fetch_fail_body(t, more);
     if (t->part->total != FETCH_UNKNOWN && t->part->have != t->part->total)
         return fetch_fail(t, FETCH_TRY_AGAIN, 0, "%" PRIu64 " bytes came instead of %" PRIu64,
                           t->part->have, t->part->total);
@@ -248,7 +248,8 @@ static int receive(struct fetch_attempt *t)
     t->length = fetch_length(t);
     uint64_t whole = t->part && t->length != FETCH_UNKNOWN ? t->part->have + t->length : t->length;
     if (max && whole != FETCH_UNKNOWN && whole > max)
-        return fetch_fail(t, FETCH_GIVE_UP, SLEY_EMSGSIZE, "the file has %" PRIu64 " bytes", whole);
+        return fetch_fail(t, FETCH_GIVE_UP, SLEY_EMSGSIZE,
+                          "the file has %" PRIu64 " bytes, --max-size allows %" PRIu64, whole, max);
     if (!t->part && (t->length == FETCH_UNKNOWN || t->length <= t->setup->small))
         all = receive_memory(t);
     if (all != 0)
@@ -299,7 +300,7 @@ static int run(struct fetch_attempt *t)
         return 0;
     }
     if (t->item->maybe_part) {
-        error = fetch_part_load(t->setup->directory, t->item->url, t->item->name, &t->part);
+        error = fetch_part_load(t->setup->directory, t->item->shown, t->item->name, &t->part);
         if (error)
             return fetch_fail_disk(t, error);
         if (t->setup->compressed)

@@ -20,6 +20,7 @@
 
 #include <sley/sley.h>
 
+#include "fetch_url.h"
 #include "options.h"
 
 #define COMMAND           FETCH_PROGRAM " flags"
@@ -103,7 +104,9 @@ static bool take_server(struct reading *reading, const char *value)
             return asprintf(&reading->base, "http://127.0.0.1:%u/flags", 8000 + i) >= 0;
         }
     if (!is_url(value)) {
-        opt_error(COMMAND, "--server: '%s' is not local, delay, error or an http URL", value);
+        char shown[FETCH_SHOWN_SIZE];
+        fetch_url_show(value, shown, sizeof shown);
+        opt_error(COMMAND, "--server: '%s' is not local, delay, error or an http URL", shown);
         return false;
     }
     reading->run->no_proxy = false;
@@ -159,7 +162,9 @@ static bool take_option(const struct opt_scan *scan, struct reading *reading, in
         return take_timeout(scan, reading, value);
     case OUTPUT:
         reading->run->directory = value;
-        return true;
+        if (!*value)
+            opt_error(COMMAND, "--output needs a value: DIR");
+        return *value;
     default:
         reading->run->verbose = true;
         return true;

@@ -100,6 +100,7 @@ static enum flag_status request(struct flag *flag, const char *format, size_t li
     free(url);
     if (error == SLEY_ECANCELED)
         return FLAG_CANCELED;
+    flag->error = error;
     if (error)
         return fail(flag, FLAG_FAILED, "%s", *why ? why : sley_strerror(error));
     int status = sley_http_response_status(*response);

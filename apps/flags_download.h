@@ -45,6 +45,7 @@ struct flag {
     enum flag_status status;
     char *file;   /* the name under which it was saved, or NULL */
     size_t bytes; /* its size */
+    int error;    /* of the transfer, or 0 */
     char *reason; /* why it failed or was not found: one line; or NULL */
     int64_t took; /* ns, from its start to its end */
     struct flag *next;

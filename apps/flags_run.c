@@ -23,6 +23,7 @@
 
 #include <sley/sley.h>
 
+#include "fetch_url.h"
 #include "flags_download.h"
 #include "flagserver.h"
 #include "options.h"
@@ -41,6 +42,7 @@ struct reason {
 /* What has come of it so far. */
 struct tally {
     size_t downloaded, not_found, failed;
+    bool refused; /* a connection: nobody listens there */
     uint64_t bytes;
     int64_t start;
     struct reason *reasons; /* in the order in which they came */
@@ -75,6 +77,7 @@ static void count(struct tally *tally, const struct flag *flag)
         tally->not_found++;
     } else if (flag->status == FLAG_FAILED) {
         tally->failed++;
+        tally->refused = tally->refused || flag->error == SLEY_ECONNREFUSED;
         count_reason(tally, reason_of(flag));
     }
 }
@@ -104,8 +107,10 @@ static void announce(const struct flags_run *run, struct progress *progress, con
 {
     size_t total = run->plan.count;
     size_t requests = run->max_requests < total ? run->max_requests : total;
+    char shown[FETCH_SHOWN_SIZE];
 
-    progress_line(progress, "Server: %s%s", base, run->base ? "" : " (in this process)");
+    fetch_url_show(base, shown, sizeof shown);
+    progress_line(progress, "Server: %s%s", shown, run->base ? "" : " (in this process)");
     if (total == 1)
         progress_line(progress, "Searching for 1 flag: %s", run->plan.list[0].code);
     else
@@ -137,7 +142,7 @@ static void watch(const struct flags_run *run, struct flags_download *download,
 }
 
 /* The reasons of the failures, each with its number, on the standard error. */
-static void tell_reasons(const struct tally *tally)
+static void tell_reasons(const struct flags_run *run, const struct tally *tally)
 {
     struct text text = {0};
     size_t shown = 0;
@@ -147,6 +152,9 @@ static void tell_reasons(const struct tally *tally)
     if (HASH_COUNT(tally->reasons) > REASONS_SHOWN)
         text_add(&text, "%s: and %u other reasons; --verbose tells all\n", FETCH_PROGRAM,
                  HASH_COUNT(tally->reasons) - REASONS_SHOWN);
+    if (tally->refused && run->base && run->no_proxy) /* --server local, delay or error */
+        text_add(&text, "%s: nobody serves %s here: start sley-flagserver\n", FETCH_PROGRAM,
+                 run->base);
     console_write(STDERR_FILENO, &text);
     text_free(&text);
 }
@@ -204,7 +212,7 @@ static void download(struct flags_run *run, const char *base, struct sley_file *
     interrupts_handle(&run->interrupts, flags_download_interrupt, flags);
     watch(run, flags, progress, tally);
     interrupts_handle(&run->interrupts, NULL, NULL);
-    tell_reasons(tally);
+    tell_reasons(run, tally);
     free_reasons(tally);
     flags_download_free(flags);
 }

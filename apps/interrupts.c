@@ -7,6 +7,13 @@
  * actions are back; if a second one has been counted by then, it is sent once more, and has its
  * effect.
  *
+ * It does not do so at once. Who ends a program often does so twice: timeout(1) signals the child
+ * and then the whole group, a shell that is told to end hands the signal on to a job that the
+ * terminal has told already. That is one wish and not two, and the second signal would come in the
+ * middle of what the first was for: summary, journal, partial files. So what comes within half a
+ * second is the first one again. A person who does not want to wait presses the keys later than
+ * that, or once more.
+ *
  * SIGINT is taken even if it is ignored at the start: shells without job control start background
  * jobs so, and "kill -INT" is still the polite way to end one of them.
  */
@@ -17,6 +24,9 @@
 #include <unistd.h>
 
 #include <sley/scope.h>
+#include <sley/time.h>
+
+#define REPEATS SLEY_MILLISECONDS(500) /* after the first one */
 
 enum { NUMBERS = 3 };
 
@@ -46,20 +56,40 @@ static void let_the_next_one_kill(struct interrupts *in)
         kill(getpid(), second);
 }
 
+/* Takes what is the first signal again. False: interrupts_stop(). */
+static bool take_repeats(struct interrupts *in)
+{
+    int number = SLEY_ETIMEDOUT;
+
+    SLEY_WITH_DEADLINE(sley_after(REPEATS))
+    {
+        do
+            number = sley_signals_wait(in->signals);
+        while (number > 0);
+    }
+    while (sley_signals_try(in->signals) > 0) /* when this task came too late to see it */
+        continue;
+    return number == SLEY_ETIMEDOUT;
+}
+
+static bool tell(struct interrupts *in, int number)
+{
+    if (sley_mutex_lock(&in->lock) != 0)
+        return false;
+    in->arrived = number;
+    if (in->call)
+        in->call(in->arg);
+    sley_mutex_unlock(&in->lock);
+    return true;
+}
+
 static int wait_for_signal(void *arg)
 {
     struct interrupts *in = arg;
     int number = sley_signals_wait(in->signals);
 
-    if (number < 0)
-        return 0; /* interrupts_stop() */
-    let_the_next_one_kill(in);
-    if (sley_mutex_lock(&in->lock) != 0)
-        return 0;
-    in->arrived = number;
-    if (in->call)
-        in->call(in->arg);
-    sley_mutex_unlock(&in->lock);
+    if (number > 0 && tell(in, number) && take_repeats(in))
+        let_the_next_one_kill(in);
     return 0;
 }
 

@@ -2,7 +2,8 @@
  * interrupts.h: Ctrl-C as a function call.
  *
  * A task waits for SIGINT, SIGTERM and SIGHUP (unless that is ignored, as nohup does) and calls a
- * function of the program for the first of them; the second ends the process at once.
+ * function of the program for the first of them; the second ends the process at once, if it comes
+ * half a second after the first or later.
  */
 #ifndef SLEY_APPS_INTERRUPTS_H
 #define SLEY_APPS_INTERRUPTS_H

@@ -2,7 +2,9 @@
  * moji_tcp.c: the character finder for people with telnet or nc.
  *
  * A session is a task that reads like the dialogue it has: prompt, read, answer. It is held up by
- * its client where that does not read, with at most a buffer of answers in memory.
+ * its client where that does not read, with at most a buffer of answers in memory, and no longer
+ * than by one that says nothing: each wait for the client has the same deadline, for its line and
+ * for room for an answer. Otherwise a few clients that do not read would hold all places for good.
  *
  * When the server stops, a session that answers may finish, and sees that it was asked to end
  * before it prompts again. One that waits for its client's next line would wait as long as the
@@ -33,30 +35,65 @@ struct session {
     char peer[SLEY_STREAM_NAME_SIZE];
 };
 
-static int write_found(struct session *session, const struct moji_found *found)
+/* Until when the client may keep us waiting: for its next line, or for room for what it is sent. */
+static int64_t patience(const struct session *session)
+{
+    return sley_after(session->server->options.idle);
+}
+
+static int write_character(struct session *session, uint32_t character)
 {
     const struct moji_index *index = session->server->options.index;
-    int error = 0;
+    uint32_t code = moji_code(index, character);
+    int error = SLEY_ETIMEDOUT;
+    char text[5];
 
-    for (size_t i = 0; !error && i < found->count; i++) {
-        uint32_t code = moji_code(index, found->characters[i]);
-        char text[5];
-        moji_utf8(code, text);
+    moji_utf8(code, text);
+    SLEY_WITH_DEADLINE(patience(session))
+    {
         error = sley_writer_printf(session->writer, "U+%04X\t%s\t%s\r\n", code, text,
-                                   moji_name(index, found->characters[i]));
+                                   moji_name(index, character));
         if (!error)
             error = sley_writer_drain(session->writer);
     }
     return error;
 }
 
+static int write_found(struct session *session, const struct moji_found *found)
+{
+    int error = 0;
+
+    for (size_t i = 0; !error && i < found->count; i++)
+        error = write_character(session, found->characters[i]);
+    return error;
+}
+
 static int write_status(struct session *session, size_t count)
 {
     char dashes[3 * DASHES + 1];
+    int error = SLEY_ETIMEDOUT;
 
     for (size_t i = 0; i < DASHES; i++)
         memcpy(dashes + 3 * i, "\xe2\x94\x80", 4);
-    return sley_writer_printf(session->writer, "%s %zu found\r\n", dashes, count);
+    SLEY_WITH_DEADLINE(patience(session))
+    {
+        error = sley_writer_printf(session->writer, "%s %zu found\r\n", dashes, count);
+    }
+    return error;
+}
+
+/* What the client is to read before it can say something. */
+static int say(struct session *session, const char *text)
+{
+    int error = SLEY_ETIMEDOUT;
+
+    SLEY_WITH_DEADLINE(patience(session))
+    {
+        error = sley_writer_write(session->writer, text, strlen(text), NULL);
+        if (!error)
+            error = sley_writer_flush(session->writer);
+    }
+    return error;
 }
 
 static int answer(struct session *session, const char *query)
@@ -82,18 +119,11 @@ static int read_line(struct session *session, char **line, size_t *size)
 {
     int result = SLEY_ETIMEDOUT;
 
-    SLEY_WITH_DEADLINE(sley_after(session->server->options.idle))
+    SLEY_WITH_DEADLINE(patience(session))
     {
         result = sley_reader_line(session->reader, line, size);
     }
     return result;
-}
-
-/* Says why before it ends, if there is a reason that the person there can do something about. */
-static int refuse(struct session *session, const char *why)
-{
-    sley_writer_printf(session->writer, "%s\r\n", why);
-    return sley_writer_flush(session->writer);
 }
 
 static int converse(struct session *session)
@@ -103,12 +133,11 @@ static int converse(struct session *session)
     int error;
 
     while (!sley_scope_asked()) {
-        if ((error = sley_writer_write(session->writer, PROMPT, strlen(PROMPT), NULL)) ||
-            (error = sley_writer_flush(session->writer)))
+        if ((error = say(session, PROMPT)))
             return error;
         error = read_line(session, &line, &size);
         if (error == SLEY_ETOOLONG)
-            return refuse(session, "A query is at most 255 bytes.");
+            return say(session, "A query is at most 255 bytes.\r\n");
         if (error < 0)
             return error;
         if (moji_query_check(line, size) != 0)

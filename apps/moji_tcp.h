@@ -20,7 +20,7 @@ struct moji_tcp_options {
     const char *address; /* numeric */
     int port;            /* 0: a free one */
     unsigned connections;
-    int64_t idle;  /* ns without a line, after which a session ends */
+    int64_t idle;  /* ns without a line, or without room for an answer: a session's end */
     int64_t grace; /* ns that sessions have to end when the server is stopped */
 };
 

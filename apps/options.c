@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sley/address.h>
 #include <sley/error.h>
 
 int opt_error(const char *program, const char *format, ...)
@@ -191,6 +192,19 @@ bool opt_fraction(const struct opt_scan *scan, const char *option, const char *t
     }
     *out = value;
     return true;
+}
+
+/* Names are for those who connect: one may have several addresses, and to listen on the first that
+ * comes is what nobody wants. */
+bool opt_address(const struct opt_scan *scan, const char *option, const char *text)
+{
+    struct sley_address address;
+
+    if (sley_address_numeric(text, 0, &address) == 0)
+        return true;
+    opt_error(scan->program, "--%s: '%s' is not a numeric address, such as 127.0.0.1 or ::1",
+              option, text);
+    return false;
 }
 
 /* "  -o, --output DIR" in a column, then the help, its further lines indented alike. */

@@ -60,6 +60,9 @@ bool opt_integer(const struct opt_scan *scan, const char *option, const char *te
 bool opt_duration(const struct opt_scan *scan, const char *option, const char *text, int64_t *out);
 bool opt_fraction(const struct opt_scan *scan, const char *option, const char *text, double *out);
 
+/* Whether `text` is an address to listen on, numeric; prints what is wrong if not. */
+bool opt_address(const struct opt_scan *scan, const char *option, const char *text);
+
 /* Prints a usage error, "PROGRAM: message (try PROGRAM --help)". Returns EXIT_USAGE. */
 int opt_error(const char *program, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sley/address.h>
 #include <sley/dns.h>
 #include <sley/http.h>
 #include <sley/tls.h>
@@ -75,6 +76,7 @@ struct probe_result {
     bool passed; /* found, and whatever else was tried has succeeded */
     struct probe_answer answers[PROBE_TYPES];
     size_t answer_count;
+    struct sley_address numeric; /* the name is one, to be connected to; or family 0 */
     struct probe_contact tcp, http, https;
     int64_t took;                        /* ns in all */
     char why[240];                       /* it failed, in words; mostly empty */
@@ -100,6 +102,11 @@ int probe_ask(struct probe_result *result);
 
 /* A connection to the address. 0, or an error of sley_tcp_connect(). Parks. (probe_ask.c) */
 int probe_connect(const struct sley_address *address, struct sley_stream **out);
+
+/* Writes the header with the host that is asked: "Host: name", "Host: name:8080",
+ * "Host: [::1]:8080". (probe_ask.c) */
+void probe_host(const struct probe_result *result, int port, int default_port, char *out,
+                size_t size);
 
 /* Asks that address for "/" over TLS, as the host that the result is about. 0, or why that failed:
  * contact->why has the words for SLEY_ETLS. Parks. (probe_https.c) */

@@ -9,6 +9,9 @@
  * And a type is only asked for if somebody wants to see it: in the plain list the first record
  * decides.
  *
+ * An address among the names is no name, and no name server is asked about it; but it is where to
+ * connect to, if that is asked for.
+ *
  * The connection goes to the addresses that our own servers have told, in their order, until one
  * answers. Therefore the request is made to a numeric address, with the name in its header, and
  * redirects are not followed: they are an answer. Over TLS (probe_https.c) the first one that can
@@ -121,11 +124,15 @@ static bool is_known(const struct probe_result *result, bool brief)
            (brief && last == PROBE_FOUND);
 }
 
+static bool has_contacts(const struct probe_options *options)
+{
+    return options->port || options->http || options->https;
+}
+
 static int ask_types(struct probe_result *result)
 {
     const struct probe_options *options = result->prober->options;
-    bool brief =
-        !options->verbose && !options->json && !options->port && !options->http && !options->https;
+    bool brief = !options->verbose && !options->json && !has_contacts(options);
 
     for (size_t i = 0; i < options->type_count; i++) {
         int code = ask_type(result, options->types[i]);
@@ -138,8 +145,27 @@ static int ask_types(struct probe_result *result)
     return 0;
 }
 
+/* True: it was an address, and there is nothing to be asked. */
+static bool take_numeric(struct probe_result *result)
+{
+    struct sley_address address;
+
+    if (sley_address_numeric(result->name, 0, &address) != 0)
+        return false;
+    if (has_contacts(result->prober->options) && !address.scope) {
+        result->numeric = address;
+        result->status = PROBE_FOUND;
+    } else {
+        result->status = PROBE_BAD_NAME;
+        snprintf(result->why, sizeof result->why, "an address, not a name");
+    }
+    return true;
+}
+
 static int ask_name(struct probe_result *result)
 {
+    if (take_numeric(result))
+        return 0;
     if (is_ascii(result->name))
         return ask_types(result);
     result->status = PROBE_BAD_NAME;
@@ -179,11 +205,23 @@ static int connect_to(const struct probe_result *result, const struct sley_addre
     return code;
 }
 
+void probe_host(const struct probe_result *result, int port, int default_port, char *out,
+                size_t size)
+{
+    bool brackets = result->numeric.family == 6;
+    char colon[16] = "";
+
+    if (port != default_port)
+        snprintf(colon, sizeof colon, ":%d", port);
+    snprintf(out, size, "Host: %s%s%s%s", brackets ? "[" : "", result->name, brackets ? "]" : "",
+             colon);
+}
+
 /* The status is all that is wanted: the body is not waited for. */
 static int request_from(const struct probe_result *result, const struct sley_address *address,
                         struct probe_contact *contact)
 {
-    char host[PROBE_NAME + 16], url[SLEY_ADDRESS_TEXT + 16], at[SLEY_ADDRESS_TEXT];
+    char host[PROBE_NAME + 32], url[SLEY_ADDRESS_TEXT + 16], at[SLEY_ADDRESS_TEXT];
     const char *headers[] = {host, "Connection: close", NULL};
     struct sley_http_options options = {
         .headers = headers,
@@ -195,10 +233,7 @@ static int request_from(const struct probe_result *result, const struct sley_add
     if (sley_address_format(address, at, sizeof at) != 0)
         return SLEY_EINVAL;
     snprintf(url, sizeof url, "http://%s/", at);
-    if (address->port == 80)
-        snprintf(host, sizeof host, "Host: %s", result->name);
-    else
-        snprintf(host, sizeof host, "Host: %s:%u", result->name, address->port);
+    probe_host(result, address->port, 80, host, sizeof host);
     int code = sley_http_open(result->prober->http, url, &options, &response);
     if (code)
         return code;
@@ -207,9 +242,9 @@ static int request_from(const struct probe_result *result, const struct sley_add
     return 0;
 }
 
-static struct sley_address address_of(const struct sley_dns_record *record, int port)
+static struct sley_address address_of(const struct sley_dns_record *record)
 {
-    struct sley_address address = {.port = (uint16_t)port};
+    struct sley_address address = {0};
 
     if (record->type == SLEY_DNS_AAAA) {
         address.family = 6;
@@ -221,19 +256,23 @@ static struct sley_address address_of(const struct sley_dns_record *record, int 
     return address;
 }
 
-/* Tries the addresses of an answer, until one succeeds or has said why not. True: so it was, or the
- * task is cancelled. */
+/* Tries an address. True: it has succeeded or has said why not, or the task is cancelled. */
+static bool try_address(const struct probe_result *result, struct sley_address address, int port,
+                        attempt_fn *attempt, struct probe_contact *contact)
+{
+    address.port = (uint16_t)port;
+    contact->tried = true;
+    contact->error = attempt(result, &address, contact);
+    return !contact->error || contact->error == SLEY_ECANCELED || contact->reached;
+}
+
+/* The same of those of an answer, one after the other. */
 static bool try_records(const struct probe_result *result, const struct sley_dns_answer *answer,
                         int port, attempt_fn *attempt, struct probe_contact *contact)
 {
-    for (size_t i = 0; i < answer->count; i++) {
-        struct sley_address address = address_of(&answer->records[i], port);
-
-        contact->tried = true;
-        contact->error = attempt(result, &address, contact);
-        if (!contact->error || contact->error == SLEY_ECANCELED || contact->reached)
+    for (size_t i = 0; i < answer->count; i++)
+        if (try_address(result, address_of(&answer->records[i]), port, attempt, contact))
             return true;
-    }
     return false;
 }
 
@@ -243,6 +282,8 @@ static int try_addresses(const struct probe_result *result, int port, attempt_fn
 {
     int64_t begin = sley_now();
 
+    if (result->numeric.family)
+        (void)try_address(result, result->numeric, port, attempt, contact);
     for (size_t i = 0; i < result->answer_count; i++) {
         const struct probe_answer *answer = &result->answers[i];
         bool addresses = answer->type == SLEY_DNS_A || answer->type == SLEY_DNS_AAAA;

@@ -73,14 +73,13 @@ static int ask_page(const struct probe_result *result, struct sley_stream *tls, 
 {
     struct sley_reader_options limits = {.limit = LINE_MAX_SIZE};
     struct sley_reader *reader;
-    char request[PROBE_NAME + 200], colon[16] = "";
+    char request[PROBE_NAME + 200], host[PROBE_NAME + 32];
 
-    if (port != 443)
-        snprintf(colon, sizeof colon, ":%d", port);
+    probe_host(result, port, 443, host, sizeof host);
     int length = snprintf(request, sizeof request,
-                          "GET / HTTP/1.1\r\nHost: %s%s\r\nUser-Agent: %s/%s\r\nAccept: */*\r\n"
+                          "GET / HTTP/1.1\r\n%s\r\nUser-Agent: %s/%s\r\nAccept: */*\r\n"
                           "Connection: close\r\n\r\n",
-                          result->name, colon, PROBE_PROGRAM, sley_version());
+                          host, PROBE_PROGRAM, sley_version());
     int code = sley_stream_write(tls, request, (size_t)length, NULL);
     if (!code)
         code = sley_reader_new(tls, &limits, &reader);

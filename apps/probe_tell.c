@@ -204,7 +204,9 @@ static void put_details(struct text *text, const struct probe_result *result)
     for (size_t i = 0; i < result->answer_count; i++)
         put_records(text, result->answers[i].records);
     if (result->status != PROBE_FOUND)
-        text_add(text, "%s; ", statuses[result->status].one);
+        text_add(text, "%s; ",
+                 result->status == PROBE_BAD_NAME && result->why[0] ? result->why
+                                                                    : statuses[result->status].one);
     put_contacts(text, result);
     text_add(text, "%.1f ms", (double)result->took / 1e6);
 }

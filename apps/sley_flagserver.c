@@ -128,7 +128,7 @@ static bool describe(const struct opt_scan *scan, int option, const char *value,
     switch (option) {
     case ADDRESS:
         server->address = value;
-        return true;
+        return opt_address(scan, "address", value);
     case DELAY:
         return opt_duration(scan, "delay", value, &server->delay);
     case JITTER:
@@ -294,8 +294,8 @@ static void tell_counts(struct program *program)
         answered += some;
         failed += bad;
     }
-    text_add(&text, "%" PRIu64 " requests, %" PRIu64 " of them failed on purpose\n", answered,
-             failed);
+    text_add(&text, "%" PRIu64 " request%s, %" PRIu64 " of them failed on purpose\n", answered,
+             answered == 1 ? "" : "s", failed);
     console_write(1, &text);
     text_free(&text);
 }

@@ -29,6 +29,8 @@
 #define TCP_PORT 2323
 #define WEB_PORT 8000
 #define GRACE    SLEY_SECONDS(5)
+/* Of tcp: a session that waits for its client's next line would use up all of it, each time. */
+#define TCP_GRACE SLEY_MILLISECONDS(500)
 
 enum { PORT, ADDRESS, CONNECTIONS, IDLE, QUIET, HELP, VERSION };
 
@@ -36,7 +38,8 @@ static const struct opt table[] = {
     [PORT] = {"port", 'p', "PORT", "where to listen (tcp: 2323, web: 8000; 0: a free one)"},
     [ADDRESS] = {"address", 'a', "ADDRESS", "numeric address to listen on (127.0.0.1)"},
     [CONNECTIONS] = {"max-connections", 'c', "N", "open at once; more have to wait (1000)"},
-    [IDLE] = {"idle", 'i', "SECONDS", "who says nothing for so long is disconnected (300)"},
+    [IDLE] = {"idle", 'i', "SECONDS",
+              "who says or takes nothing for so long is disconnected (300)"},
     [QUIET] = {"quiet", 'q', NULL, "do not print who asks what"},
     [HELP] = {"help", 'h', NULL, "show this and exit"},
     [VERSION] = {"version", 'V', NULL, "show the version and exit"},
@@ -72,8 +75,9 @@ static const struct manual manual = {
              "  find  prints what is found and ends",
     .table = table,
     .notes =
-        "Ctrl-C lets requests finish, at most 5 s; a second Ctrl-C does not wait. Exit status: 0,\n"
-        "1 when it cannot serve or finds nothing, 2 for a wrong command line.",
+        "Ctrl-C lets requests finish, web for at most 5 s, tcp for half a second; a second Ctrl-C\n"
+        "does not wait. Exit status: 0, 1 when it cannot serve or finds nothing, 2 for a wrong\n"
+        "command line.",
     .words = "tcp web find",
 };
 
@@ -116,7 +120,7 @@ static bool take_option(const struct opt_scan *scan, struct setup *setup, int op
         return opt_integer(scan, "port", value, 0, 65535, &setup->port);
     case ADDRESS:
         setup->address = value;
-        return true;
+        return opt_address(scan, "address", value);
     case CONNECTIONS:
         return opt_integer(scan, "max-connections", value, 1, 100000, &setup->connections);
     case IDLE:
@@ -255,7 +259,7 @@ static int serve_tcp(struct program *program)
                                                   .port = (int)setup->port,
                                                   .connections = (unsigned)setup->connections,
                                                   .idle = setup->idle,
-                                                  .grace = SLEY_MILLISECONDS(500)},
+                                                  .grace = TCP_GRACE},
                        &server);
 
     if (error)

@@ -99,7 +99,8 @@ static const struct manual manual = {
         "input,\n"
         "one per line; \"-\" among the names stands for it, and lines that begin with # are "
         "skipped.\n"
-        "Names are complete: neither the search list nor /etc/hosts is looked at.",
+        "Names are complete: neither the search list nor /etc/hosts is looked at. An address is\n"
+        "connected to, with --tcp, --http or --https; without them it is no name.",
     .table = table,
     .notes =
         "The summary and the progress go to the standard error; with --json the summary is the\n"

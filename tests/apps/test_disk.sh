@@ -8,7 +8,7 @@ test_no_directory()
     touch file
     mkdir sealed
     chmod 500 sealed
-    for directory in file file/under /proc/nowhere '' "$(printf 'x%.0s' {1..300})" sealed sealed/under; do
+    for directory in file file/under /proc/nowhere "$(printf 'x%.0s' {1..300})" sealed sealed/under; do
         [[ $directory != sealed* || $(id -u) != 0 ]] || continue # root may write anywhere
         run flags -o "$directory"
         expect_status 1

@@ -65,7 +65,7 @@ expect_wrong_line() # PATTERN DOWNLOADED
     get -o wrong -i -
     expect_get 2 $2 0 0
     grep -Eq -e "$1" err || fail "does not say $1"
-    grep -qx '1 lines refused' out || fail "does not count the line"
+    grep -qx '1 line refused' out || fail "does not count the line"
 }
 
 test_refusals()
@@ -87,6 +87,12 @@ test_refusals()
     expect_refused "--header: 'x'" -H x "$server/x"
     expect_refused "--http: '3'" --http 3 "$server/x"
     expect_refused "--report-format: 'xml'" --report-format xml "$server/x"
+    echo nonsense >nonsense
+    for name in /no/such/file nonsense; do # with http alone, too
+        expect_refused "$name: ?(no such file|.*certificate)" --ca-file $name "$server/x"
+        expect_refused "certificate $name" --certificate $name "$server/x"
+    done
+    expect_refused '--key is for' --key nonsense "$server/x"
 }
 
 test_names()
@@ -162,6 +168,8 @@ test_options()
     expect_body options/4-100000 4 100000
     get -o options --max-size 1K "$server/good:0:j/5-1024" "$server/good:0:j/6-1025" "$server/chunked:0:j/7-1025"
     expect_get 1 1 0 2
+    grep -q 'the file has 1025 bytes, --max-size allows 1024$' err || fail "no word of --max-size"
+    grep -q 'the file has more than the 1024 bytes of --max-size$' err || fail "no word of --max-size"
     echo old >options/8-10
     get -o options -n "$server/good:0:j/8-10" "$server/good:0:j/9-10"
     expect_get 0 1 1 0

@@ -4,10 +4,10 @@
 source "$(dirname "${BASH_SOURCE[0]}")/_get.sh"
 start_range_server
 
-# Runs get in the background, reads N lines of its output, and sends a signal.
-interrupt_after() # LINES SIGNAL ARGUMENT...
+# Runs get in the background, reads N lines of its output, and sends a signal, or several (INT,TERM).
+interrupt_after() # LINES SIGNAL[,SIGNAL] ARGUMENT...
 {
-    local lines=$1 signal=$2 line
+    local lines=$1 signal=$2 line sent
     shift 2
     mkfifo pipe
     "$fetch" get --no-proxy --retry-wait 1ms "$@" >pipe 2>err &
@@ -19,7 +19,12 @@ interrupt_after() # LINES SIGNAL ARGUMENT...
         echo "$line"
     done >out
     wait_for_part
-    kill -$signal $pid
+    # All of them at once, and nothing of the program runs in between.
+    kill -STOP $pid
+    for sent in ${signal//,/ }; do
+        kill -$sent $pid
+    done
+    kill -CONT $pid 2>/dev/null || true # killed
     cat <&8 >>out
     exec 8<&-
     status=0
@@ -84,6 +89,19 @@ test_signal() # SIGNAL STATUS SIZE
     expect_get 0 0 9 0
 }
 
+# timeout(1) signals the child and then its group: that is one wish, and the shutdown is completed.
+test_twice()
+{
+    local size=1000000
+    rm -rf dir
+    make_list twice >list
+    interrupt_after 8 INT,TERM,HUP -o dir -i list -J journal.twice
+    ((status == 130 || status == 143 || status == 129)) || fail "exit status $status"
+    expect_get $status 8 0 0
+    grep -c '^done' journal.twice | grep -qx 8 || fail "the journal"
+    [[ -s dir/.9-$size.sley-info ]] || fail "nothing is known of the part"
+}
+
 test_journal_errors()
 {
     get -o dir -J /no/such/journal "$server/good:0:x/1-10"
@@ -136,6 +154,7 @@ test_kills()
 test_signal INT 130 100000
 test_signal TERM 143 100000
 test_signal KILL 137 1000000
+test_twice
 test_journal_errors
 if strace -f -qq -o /dev/null true 2>/dev/null; then
     test_kills

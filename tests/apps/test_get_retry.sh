@@ -14,13 +14,49 @@ test_transient()
         expect_body $how/2-200000 2 200000
         expect_names $how 1-1000 2-200000
         # Of a kept connection that breaks libcurl makes an attempt of its own.
-        grep -q "^$([[ $how == reset ]] && echo '[1-5]' || echo 5) further attempts" out \
+        grep -Eq "^$([[ $how == reset ]] && echo '[1-5]' || echo 5) further attempts?," out \
             || fail "$how: attempts are not counted"
         get -o $how-not -r 2 "$server/$how:3:b/1-1000"
         expect_get 1 0 0 1
         (($(requests /$how:3:b/1-1000 | wc -l) == 3)) || fail "$how: not 3 attempts"
         expect_names $how-not
     done
+}
+
+# One is told as one.
+test_plural()
+{
+    get -o plural "$server/error:1:a/1-10"
+    expect_get 0 1 0 0
+    grep -qx '1 further attempt, 0 resumed' out || fail "one attempt"
+}
+
+# Whoever waits for a host that is down learns it when that begins, once, and why it is unfinished
+# after an interrupt.
+test_down()
+{
+    local line
+    mkfifo pipe
+    "$fetch" get --no-proxy --retry-wait 1000 --retry-most 1000 -o down http://127.0.0.1:1/{x,y} >out 2>pipe &
+    pid=$!
+    exec 8<pipe
+    rm pipe
+    while read -r line <&8 && [[ $line == "sley: hostile build, "* ]]; do
+        :
+    done
+    [[ $line == "sley-fetch: http://127.0.0.1:1: "*refused*"; again in "* ]] || fail "says $line"
+    kill -INT $pid
+    cat <&8 >err
+    exec 8<&-
+    status=0
+    wait $pid || status=$?
+    expect_get 130 0 0 0
+    set_seed_aside
+    grep -qx '2 unfinished' out || fail "it does not say how many"
+    grep -Eq '^sley-fetch: [12] unfinished: .*refused$' err || fail "it does not say why"
+    (($(grep -c 'again in' err) == 0)) || fail "the host is told again"
+    get -o down -q -r 1 http://127.0.0.1:1/x
+    ! grep 'again in' err || fail "--quiet speaks"
 }
 
 test_permanent()
@@ -31,6 +67,8 @@ test_permanent()
     get -o never "$server/never:9:a/1-10"
     expect_get 1 0 0 1
     (($(requests /never:9:a/1-10 | wc -l) == 1)) || fail "it does not wait for a day, but asks again"
+    grep -q 'HTTP 429 .*; the server wants a pause of 86400 s, --retry-most allows 0.02 s$' err \
+        || fail "no word of the pause"
 }
 
 # What was there of it is asked for with these words: RANGE IF-RANGE.
@@ -98,6 +136,26 @@ test_resume_in_next_run()
     for n in 4 5 6; do
         expect_body next/$n-100000 $n 100000
     done
+}
+
+# A password is for the server: nothing that is written has it, and the next run goes on without it.
+test_password()
+{
+    local url=${server/:\/\//:\/\/me:secret@}
+    get -o secret -r 0 -J secret.journal -R secret.json --json "$url/good:0:p/1-1000" "$url/cut:1:p/2-300000" \
+        "$url/missing:9:p/3-10"
+    expect_status 1
+    [[ -s secret/.2-300000.sley-info && -s secret.journal ]] || fail "nothing was left"
+    ! grep -r secret@ . || fail "the password is written"
+    [[ $(stat -c %a secret.journal) == 600 ]] || fail "the journal is for everybody"
+    [[ $(stat -c %a secret/.2-300000.sley-info) == 600 ]] || fail "the information is for everybody"
+    url=${url/secret/another}
+    get -o secret -J secret.journal -R secret.csv -v "$url/good:0:p/1-1000" "$url/cut:1:p/2-300000"
+    expect_get 0 1 1 0
+    expect_second_request /cut:1:p/2-300000 'bytes=150000- "old"'
+    ! grep -r another@ . || fail "the password is written"
+    get -o secret -O echo "$url/echo:0:p/4-10"
+    grep -q "^Authorization: Basic $(printf me:another | base64)" secret/echo || fail "it is not sent"
 }
 
 # A part that somebody else is writing is left alone; one without a version loses what was known of
@@ -176,9 +234,12 @@ test_crowd()
 }
 
 test_transient
+test_plural
+test_down
 test_permanent
 test_resume
 test_resume_in_next_run
+test_password
 test_others
 test_ranges
 test_crowd

@@ -34,6 +34,9 @@ test_command_line()
     refused 2 "Words go behind find" web cat
     refused 2 "--port" web --port 65536
     refused 2 "--idle" tcp --idle 0
+    for command in web tcp; do
+        refused 2 "'localhost' is not a numeric address" $command -a localhost
+    done
     refused 1 "cannot listen" web --address 192.0.2.1
     status=0
     "$moji" find digit >/dev/full 2>err || status=$?
@@ -143,6 +146,28 @@ test_tcp()
     wait $pid || fail "tcp does not stop cleanly"
 }
 
+# Who asks and does not read loses the place, and somebody else has it.
+test_tcp_deaf()
+{
+    start_tcp --idle 200ms --max-connections 2
+    python3 - "$address" "$port" <<'PY' || fail "clients that do not read hold their places"
+import socket, sys
+where = (sys.argv[1], int(sys.argv[2]))
+deaf = []
+for _ in range(2):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.connect(where)
+    s.sendall(b"letter\n" * 400)
+    deaf.append(s)
+s = socket.create_connection(where, timeout=60)
+assert s.recv(3) == b"?> "
+PY
+    kill -INT $pid
+    wait $pid || fail "tcp does not stop cleanly"
+}
+
 test_command_line
 test_web
 test_tcp
+test_tcp_deaf

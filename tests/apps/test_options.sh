@@ -53,6 +53,9 @@ test_fetch()
         refused "$fetch" flags "$value" --- "is no country code"
         refused "$fetch" flags BR "$value" --- "is no country code"
     done
+    refused "$fetch" flags -o '' --- "--output needs a value"
+    refused "$fetch" get -o '' http://127.0.0.1:1/x --- "--output needs a value"
+    refused "$fetch" get -J '' http://127.0.0.1:1/x --- "--journal needs a value"
     refused "$fetch" flags -- --all --- "is no country code"
     refused "$fetch" flags --all --every --- "only one"
     refused "$fetch" flags --all BR --- "only one"
@@ -68,6 +71,10 @@ test_flagserver()
     for value in -1 65536 x ''; do
         refused "$flagserver" --port "$value" --- "is not a number from 0 to 65535"
         refused "$flagserver" --slow "$value" --- "is not a number from 0 to 65535"
+    done
+    for value in localhost '' '[::1]' 127.0.0.1:80 256.0.0.1; do
+        refused "$flagserver" -a "$value" -p 0 --- "is not a numeric address"
+        refused "$flagserver" -p 0 -a "$value" --- "is not a numeric address"
     done
     for value in x -1 1m 90000 . '' 0x1; do
         refused "$flagserver" --port 0 --delay "$value" --- "is not a time"
@@ -93,6 +100,27 @@ test_words()
         $program --version >out || fail "$program --version"
         grep -Eqx 'sley-f[a-z]+ [0-9]+\.[0-9]+\.[0-9]+' out || fail "$program --version"
     done
+}
+
+# Whom to ask when nobody listens at the port of --server local, delay or error. In a network of its
+# own nobody does.
+test_no_flagserver()
+{
+    local server
+    if ! unshare -rn ip link set lo up 2>/dev/null; then
+        echo "$name: no network of our own here: --server local was not tried" >&2
+        return 0
+    fi
+    for server in local delay error; do
+        status=0
+        unshare -rn sh -c "ip link set lo up && exec \"\$@\"" sh "$fetch" flags -s $server BR >out 2>err || status=$?
+        expect_status 1
+        grep -q 'start sley-flagserver' err || fail "no word of sley-flagserver"
+    done
+    status=0
+    "$fetch" flags -s http://127.0.0.1:1 BR >out 2>err || status=$?
+    expect_status 1
+    ! grep sley-flagserver err || fail "another server is no sley-flagserver"
 }
 
 # Without one of the packages it says which.
@@ -128,4 +156,5 @@ test_missing_packages()
 test_fetch
 test_flagserver
 test_words
+test_no_flagserver
 test_missing_packages

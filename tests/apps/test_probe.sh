@@ -223,6 +223,24 @@ PY
     refused "need addresses" -t TXT --http ok.test
 }
 
+# An address is one to connect to, and nothing to be asked about.
+test_addresses()
+{
+    start_web
+    : >queries
+    probe -v --tcp $web --http 127.0.0.1 ::1
+    expect_status 0
+    grep -Eq "^\+ 127\.0\.0\.1  port $web open; HTTP 500 .*; [0-9.]+ ms\$" out || fail "127.0.0.1: $(cat out)"
+    grep -Eq "^  ::1  port $web connection refused; [0-9.]+ ms\$" out || fail "::1: $(cat out)"
+    grep -q ': 2 found; 1 connected; 1 answered HTTP$' err || fail "summary: $(cat err)"
+    probe -v 127.0.0.1 ::1
+    expect_status 1
+    [[ $(grep -Ec '^  (127\.0\.0\.1|::1)  an address, not a name; ' out) == 2 ]] || fail "not names: $(cat out)"
+    probe --json 127.0.0.1
+    grep -q '"status": "badname", "error": "an address, not a name"' out || fail "JSON: $(cat out)"
+    [[ ! -s queries ]] || fail "it asks about addresses: $(cat queries)"
+}
+
 # An authority, and certificates for ok.test and others.
 make_certificates()
 {
@@ -512,7 +530,7 @@ assert data.count("\n") == 15 and "14/14 " in text and "\x1b" not in data, (text
 PY
 }
 
-for test in statuses order json keywords names stream contacts https open_files rate servers bad_input interrupt unwritable terminal; do
+for test in statuses order json keywords names stream contacts addresses https open_files rate servers bad_input interrupt unwritable terminal; do
     test_$test
     [[ -z ${SLEY_TEST_VERBOSE-} ]] || echo "$test: $SECONDS s"
 done

@@ -99,7 +99,7 @@ Test(fetch_journal, remembers, .init = set_up, .fini = tear_down)
 /* Of two lines for one file the later one counts; another name is another file. */
 Test(fetch_journal, the_last_line_counts, .init = set_up, .fini = tear_down)
 {
-    struct fetch_item item = {.url = (char *)"http://h/a", .name = (char *)"a", .size = 77};
+    struct fetch_item item = {.shown = (char *)"http://h/a", .name = (char *)"a", .size = 77};
 
     fetch_journal_line(&lines, &item);
     cr_expect_eq(read_journal(lines.bytes, lines.length), FILES - 1);

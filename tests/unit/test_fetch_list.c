@@ -105,6 +105,29 @@ Test(fetch_list, many)
     fetch_list_free(&list);
 }
 
+/* A password is for the server only. */
+Test(fetch_list, passwords)
+{
+    struct fetch_list list = {0};
+
+    cr_assert(fetch_list_add(&list, "http://me:secret@h/a", NULL, NULL));
+    cr_assert(fetch_list_add(&list, "http://h/@b:c@d", "b", NULL));
+    cr_expect_str_eq(fetch_list_at(&list, 0)->url, "http://me:secret@h/a");
+    cr_expect_str_eq(fetch_list_at(&list, 0)->shown, "http://me@h/a");
+    cr_expect_str_eq(fetch_list_at(&list, 1)->shown, "http://h/@b:c@d");
+    fetch_list_free(&list);
+    static const char *const bad[] = {
+        "http://me:secret@h/a\nhttp://me:secret@i/a",
+        "http://me:secret@h/a\nhttp://me:secret@h/a b", "ftp://me:secret@h/a", "me:secret@h/a",
+        "http://me:secret@h/a " MD5
+        "\nhttp://me:secret@h/a sha1:0123456789012345678901234567890123456789"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const char *said = list_of(bad[i], false);
+        cr_expect_not_null(strstr(said, "line "), "%s", said);
+        cr_expect_null(strstr(said, "secret"), "%s", said);
+    }
+}
+
 /* What a later line says of a URL counts as long as it can be looked at. */
 Test(fetch_list, checksum_that_comes_late)
 {
