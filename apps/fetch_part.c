@@ -334,7 +334,7 @@ int fetch_part_new(const struct sley_file *directory, const char *url, const cha
     part->total = total;
     if (strlen(validator) < sizeof part->validator)
         memcpy(part->validator, validator, strlen(validator) + 1);
-    if (segments > 1 && part->validator[0] && total != FETCH_UNKNOWN)
+    if (segments > 1 && segments <= total && part->validator[0] && total != FETCH_UNKNOWN)
         cut(part, segments < FETCH_SEGMENTS_MAX ? segments : FETCH_SEGMENTS_MAX);
     if ((error = begin(part)) != 0) {
         fetch_part_close(part);

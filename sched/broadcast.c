@@ -31,6 +31,7 @@
 #include "waiters.h"
 
 #include <sley/broadcast.h>
+#include <sley/iterator.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -301,6 +302,21 @@ int sley_broadcast_try_recv(struct sley_subscription *subscription, void *item, 
     result = recv_now(subscription, item, lost, &woken);
     release(broadcast, &woken);
     return result;
+}
+
+static int next_of_subscription(void *self, void *item)
+{
+    int error = sley_broadcast_recv(self, item, NULL);
+
+    if (!error)
+        return 1;
+    return error == SLEY_ECLOSED ? 0 : error; /* a plain close is the end */
+}
+
+struct sley_iterator sley_subscription_iterator(struct sley_subscription *subscription)
+{
+    return (struct sley_iterator){next_of_subscription, subscription,
+                                  subscription->broadcast->item_size};
 }
 
 /* --- the life of a broadcast ------------------------------------------------------------------ */

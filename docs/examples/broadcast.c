@@ -23,8 +23,10 @@ struct reader {
 static int read_all(void *arg)
 {
     struct reader *self = arg;
-    while (ticker_recv(self->from, &self->last, NULL) == 0)
+    SLEY_FOREACH (struct price, price, self->from.subscription) { /* up to the close */
+        self->last = price;
         self->seen++;
+    }
     ticker_unsubscribe(self->from);
     return 0;
 }

@@ -3,7 +3,8 @@
  * context.WithCancelCause(). Being cancelled is a state of the scope and not an event: each call
  * inside that may park says so, until the scope is left.
  *
- * prints: twice SLEY_ECANCELED, because the user has left; behind the scope: no error
+ * prints: because nobody needs it; twice SLEY_ECANCELED, because the user has left; behind: no
+ * error
  */
 #include <stdio.h>
 #include <sley/sley.h>
@@ -22,9 +23,14 @@ static int work(void *unused)
 
 static int app(void *unused)
 {
+    struct sley_task *task;
     struct sley_scope scope;
     int error;
     (void)unused;
+    if (sley_spawn(work, NULL, NULL, &task) != 0)
+        return 1;
+    sley_cancel(task, "nobody needs it"); /* one task, for good */
+    sley_join(task, NULL);
     SLEY_SCOPE(&scope)
     {
         sley_scope_spawn(&scope, work, NULL, NULL, NULL);
@@ -32,7 +38,7 @@ static int app(void *unused)
         sley_scope_cancel(&scope, "the user has left");
     }
     error = sley_sleep(SLEY_MILLISECONDS(1)); /* not in the scope any more */
-    printf("behind the scope: %s\n", error ? sley_error_name(error) : "no error");
+    printf("behind: %s\n", error ? sley_error_name(error) : "no error");
     return error;
 }
 

@@ -7,15 +7,16 @@
 #include <stdio.h>
 #include <sley/sley.h>
 
-static struct sley_chan *numbers, *squares;
+SLEY_CHAN_TYPE(longs, long); /* the compiler refuses to send anything else */
+
+static longs numbers, squares;
 
 static int squarer(void *unused)
 {
     long n;
     (void)unused;
-    while (sley_chan_recv(numbers, &n) == 0) {
-        n *= n;
-        if (sley_chan_send(squares, &n) != 0)
+    while (longs_recv(numbers, &n) == 0) {
+        if (longs_send(squares, n * n) != 0)
             break;
     }
     return 0;
@@ -25,17 +26,16 @@ static int feeder(void *unused)
 {
     (void)unused;
     for (long n = 1; n <= 100; n++)
-        if (sley_chan_send(numbers, &n) != 0)
+        if (longs_send(numbers, n) != 0)
             break;
-    return sley_chan_close(numbers, 0);
+    return longs_close(numbers, 0);
 }
 
 static int app(void *unused)
 {
     long square, sum = 0;
     (void)unused;
-    if (sley_chan_new(sizeof(long), 10, &numbers) != 0 ||
-        sley_chan_new(sizeof(long), 0, &squares) != 0)
+    if (longs_new(&numbers, 10) != 0 || longs_new(&squares, 0) != 0)
         return 1;
     struct sley_task *tasks[4];
     if (sley_spawn(feeder, NULL, NULL, &tasks[0]) != 0)
@@ -44,13 +44,13 @@ static int app(void *unused)
         if (sley_spawn(squarer, NULL, NULL, &tasks[i]) != 0)
             return 1;
     for (int i = 0; i < 100; i++)
-        if (sley_chan_recv(squares, &square) == 0)
+        if (longs_recv(squares, &square) == 0)
             sum += square;
     for (int i = 0; i < 4; i++)
         sley_join(tasks[i], NULL);
     printf("the sum of the squares of 1 to 100 is %ld\n", sum);
-    sley_chan_free(numbers);
-    sley_chan_free(squares);
+    longs_free(numbers);
+    longs_free(squares);
     return 0;
 }
 

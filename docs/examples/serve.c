@@ -1,90 +1,58 @@
 /*
- * serve.c: a server that answers line by line, one task per connection, and its graceful stop: the
- * last client says so.
+ * serve.c: a server that answers line by line, one task per connection, and its graceful stop.
  *
- * prints: olleh
+ * prints: HELLO
  */
+#include <ctype.h>
 #include <stdio.h>
-#include <string.h>
-
 #include <sley/sley.h>
 
-static struct sley_listener *listener;
-
-/* Each line turned around; "stop" closes the listener, and sley_serve() returns when all are done.
- */
 static int answer(struct sley_stream *stream, void *unused __attribute__((unused)))
 {
     struct sley_reader *reader;
-    struct sley_writer *writer;
     int status = sley_reader_new(stream, NULL, &reader);
-
     if (status < 0)
         return status;
-    status = sley_writer_new(stream, NULL, &writer);
-    if (status < 0) {
-        sley_reader_free(reader);
-        return status;
-    }
     SLEY_FOREACH_STATUS (struct sley_line, line, reader, status) {
-        if (strcmp(line.text, "stop") == 0)
-            sley_listener_close(listener);
-        for (size_t i = line.size; i > 0; i--)
-            sley_writer_write(writer, &line.text[i - 1], 1, NULL);
-        sley_writer_write(writer, "\n", 1, NULL);
-        status = sley_writer_flush(writer);
-        if (status < 0)
+        for (size_t i = 0; i < line.size; i++)
+            line.text[i] = (char)toupper((unsigned char)line.text[i]);
+        line.text[line.size] = '\n'; /* where the NUL is */
+        if ((status = sley_stream_write(stream, line.text, line.size + 1, NULL)) < 0)
             break;
     }
-    sley_writer_free(writer);
     sley_reader_free(reader);
     return status;
 }
 
-static int ask(void *unused __attribute__((unused)))
+static int ask(void *listener)
 {
-    struct sley_stream *stream;
-    char reply[6];
-    int error = sley_tcp_connect("127.0.0.1", sley_listener_port(listener), NULL, &stream);
-
-    if (error)
-        return error;
-    error = sley_stream_write(stream, "hello\nstop\n", 11, NULL);
-    for (int got = 0; !error && got < 6;) {
-        int count = sley_stream_read(stream, reply + got, sizeof(reply) - (size_t)got);
-
-        got += count > 0 ? count : 0;
-        error = count < 0 ? count : 0;
-    }
+    struct sley_stream *stream = NULL;
+    char piece[100];
+    int size, error = sley_tcp_connect("127.0.0.1", sley_listener_port(listener), NULL, &stream);
     if (!error)
-        printf("%.5s\n", reply);
+        error = sley_stream_write(stream, "hello\n", 6, NULL);
+    if (!error)
+        error = sley_stream_shutdown(stream); /* that was all: the server's loop ends */
+    while (!error && (size = sley_stream_read(stream, piece, sizeof piece)) > 0)
+        printf("%.*s", size, piece);
     sley_stream_free(stream);
+    sley_listener_close(listener); /* sley_serve() returns when all connections are done */
     return error;
 }
 
 static int app(void *unused __attribute__((unused)))
 {
-    struct sley_serve_options options = {.max_connections = 100, .grace = SLEY_SECONDS(5)};
-    struct sley_task *client;
-    int result, error = sley_tcp_listen("127.0.0.1:0", NULL, &listener);
-
-    if (error)
-        return error;
-    error = sley_spawn(ask, NULL, NULL, &client);
-    if (!error) {
-        error = sley_serve(listener, answer, NULL, &options);
-        sley_join(client, &result);
-        error = error ? error : result;
-    }
+    struct sley_listener *listener = NULL;
+    struct sley_scope scope;
+    int error = sley_tcp_listen("127.0.0.1:0", NULL, &listener);
+    SLEY_SCOPE(&scope)
+    if (!error && (error = sley_scope_spawn(&scope, ask, listener, NULL, NULL)) == 0)
+        error = sley_serve(listener, answer, NULL, NULL);
     sley_listener_free(listener);
-    return error;
+    return error ? error : scope.error;
 }
 
 int main(void)
 {
-    int error = sley_run(app, NULL, NULL);
-
-    if (error)
-        fprintf(stderr, "%s\n", sley_strerror(error));
-    return error != 0;
+    return sley_run(app, NULL, NULL) != 0;
 }

@@ -1,12 +1,13 @@
 /*
- * test_iterator.c: loops over generators, channels and scopes, what is made of iterators, and
- * generators with a type.
+ * test_iterator.c: loops over generators, channels, broadcasts and scopes, what is made of
+ * iterators, and generators with a type.
  */
 #include "task_test.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include <sley/broadcast.h>
 #include <sley/chan.h>
 #include <sley/generator.h>
 #include <sley/scope.h>
@@ -91,6 +92,42 @@ TASK_TEST(iterator, goes_through_channels)
         cr_assert_fail("%d", n);
     assert_code(status, SLEY_EIO);
     sley_chan_free(chan);
+    return 0;
+}
+
+static struct sley_broadcast *broadcast_of(enum sley_broadcast_slow slow,
+                                           struct sley_subscription **subscription)
+{
+    struct sley_broadcast *broadcast;
+
+    assert_ok(sley_broadcast_new(sizeof(int), 10, slow, &broadcast));
+    assert_ok(sley_broadcast_subscribe(broadcast, subscription));
+    return broadcast;
+}
+
+TASK_TEST(iterator, goes_through_broadcasts)
+{
+    struct sley_subscription *subscription;
+    struct sley_broadcast *broadcast = broadcast_of(SLEY_BROADCAST_DROP, &subscription);
+    int sum = 0, status = -1;
+
+    for (int i = 1; i <= 12; i++) /* of which the first two are lost */
+        assert_ok(sley_broadcast_send(broadcast, &i));
+    sley_broadcast_close(broadcast, 0);
+    SLEY_FOREACH_STATUS (int, n, subscription, status)
+        sum += n;
+    assert_ok(status);
+    cr_assert_eq(sum, 75);
+    sley_broadcast_unsubscribe(subscription);
+    sley_broadcast_free(broadcast);
+
+    broadcast = broadcast_of(SLEY_BROADCAST_WAIT, &subscription);
+    sley_broadcast_close(broadcast, SLEY_EIO);
+    SLEY_FOREACH_STATUS (int, n, subscription, status)
+        cr_assert_fail("%d", n);
+    assert_code(status, SLEY_EIO);
+    sley_broadcast_unsubscribe(subscription);
+    sley_broadcast_free(broadcast);
     return 0;
 }
 

@@ -30,6 +30,7 @@ struct sley_listener;
 struct sley_reader;
 struct sley_scope;
 struct sley_signals;
+struct sley_subscription;
 
 /* A value; copy it freely. */
 struct sley_iterator {
@@ -54,6 +55,11 @@ SLEY_EXPORT struct sley_iterator sley_generator_iterator(struct sley_generator *
  * ends with that instead. Never parks. Since 0.1. */
 SLEY_EXPORT struct sley_iterator sley_chan_iterator(struct sley_chan *chan);
 
+/* The items that a subscriber of a broadcast receives, up to its close, as with a channel. What it
+ * has lost because it was too slow is passed over: sley_broadcast_recv() tells how much. Never
+ * parks. Since 0.1. */
+SLEY_EXPORT struct sley_iterator sley_subscription_iterator(struct sley_subscription *subscription);
+
 /* The children of a scope, struct sley_child, in the order in which they end: sley_scope_next().
  * The owner of the scope. Never parks. Since 0.1. */
 SLEY_EXPORT struct sley_iterator sley_scope_iterator(struct sley_scope *scope);
@@ -76,23 +82,24 @@ SLEY_EXPORT struct sley_iterator sley_listener_iterator(struct sley_listener *li
 
 /* The iterator of `source`, which is a struct sley_generator *, a struct sley_chan *, a struct
  * sley_scope *, a struct sley_directory *, a struct sley_reader *, a struct sley_listener *, a
- * struct sley_signals * or a struct sley_iterator already. The compiler refuses anything else. What
- * else can be gone through joins by a line here. */
+ * struct sley_signals *, a struct sley_subscription * or a struct sley_iterator already. The
+ * compiler refuses anything else. What else can be gone through joins by a line here. */
 #ifndef __cplusplus
 static inline struct sley_iterator sley__iterator_itself(struct sley_iterator iterator)
 {
     return iterator;
 }
-#define sley_iterate(source)                                  \
-    _Generic((source), struct sley_iterator                   \
-             : sley__iterator_itself, struct sley_generator * \
-             : sley_generator_iterator, struct sley_chan *    \
-             : sley_chan_iterator, struct sley_scope *        \
-             : sley_scope_iterator, struct sley_directory *   \
-             : sley_directory_iterator, struct sley_reader *  \
-             : sley_reader_iterator, struct sley_listener *   \
-             : sley_listener_iterator, struct sley_signals *  \
-             : sley_signals_iterator)(source)
+#define sley_iterate(source)                                     \
+    _Generic((source), struct sley_iterator                      \
+             : sley__iterator_itself, struct sley_generator *    \
+             : sley_generator_iterator, struct sley_chan *       \
+             : sley_chan_iterator, struct sley_scope *           \
+             : sley_scope_iterator, struct sley_directory *      \
+             : sley_directory_iterator, struct sley_reader *     \
+             : sley_reader_iterator, struct sley_listener *      \
+             : sley_listener_iterator, struct sley_signals *     \
+             : sley_signals_iterator, struct sley_subscription * \
+             : sley_subscription_iterator)(source)
 #endif
 
 /* --- loops ------------------------------------------------------------------------------------ */
@@ -220,6 +227,10 @@ static inline struct sley_iterator sley_iterate(struct sley_listener *listener)
 static inline struct sley_iterator sley_iterate(struct sley_signals *signals)
 {
     return sley_signals_iterator(signals);
+}
+static inline struct sley_iterator sley_iterate(struct sley_subscription *subscription)
+{
+    return sley_subscription_iterator(subscription);
 }
 #endif
 #endif
