@@ -423,6 +423,13 @@ TASK_TEST(httpd_routes, forms)
     assert_talk(REQUEST("POST /form",
                         FORM "Transfer-Encoding: chunked\r\n") "2\r\na=\r\n1\r\n7\r\n0\r\n\r\n",
                 "&a=7");
+    /* No text can hold a NUL; it is all the same to whom it was meant for. */
+    assert_talk(REQUEST("GET /form?a=cat%00"), "HTTP/1.1 400 Bad Request\r\n");
+    assert_talk(REQUEST("GET /form?%00=1&b"), "HTTP/1.1 400 Bad Request\r\n");
+    assert_talk(REQUEST("GET /nothing?%00"), "HTTP/1.1 400 Bad Request\r\n");
+    assert_talk(REQUEST("GET /form?a=%2500&b=100%"), "?a=%00?b=100%");
+    /* A body can be anything, whatever its type is called: this is no form. */
+    assert_talk(REQUEST("POST /form", FORM "Content-Length: 5\r\n") "a=%00", "&a=%00");
     close_world(world);
     return 0;
 }

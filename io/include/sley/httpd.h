@@ -184,7 +184,9 @@ SLEY_EXPORT const char *sley_httpd_request_param(const struct sley_httpd_request
                                                  const char *name);
 
 /* The first query argument called `name`, decoded: "" if it has no value, NULL if there is none.
- * And the argument number `index`, in their order; false past the last. At most 1,000. */
+ * And the argument number `index`, in their order; false past the last. At most 1,000. What cannot
+ * be decoded, "100%", is as it was sent; with an encoded NUL in path or query it is never a
+ * handler's request: the answer is a 400. */
 SLEY_EXPORT const char *sley_httpd_request_query(const struct sley_httpd_request *request,
                                                  const char *name);
 SLEY_EXPORT bool sley_httpd_request_query_at(const struct sley_httpd_request *request, size_t index,
