@@ -45,6 +45,7 @@ enum probe_status {
     PROBE_SERVFAIL,
     PROBE_REFUSED,
     PROBE_TIMEOUT,
+    PROBE_NOSERVER,   /* where it should be nobody listens */
     PROBE_UNREADABLE, /* what the server sent */
     PROBE_BAD_NAME,   /* it cannot be asked for */
     PROBE_ERROR,      /* of this machine */

@@ -65,6 +65,8 @@ static enum probe_status status_of(int code)
         return PROBE_REFUSED;
     case SLEY_ENOANSWER:
         return PROBE_TIMEOUT;
+    case SLEY_ENOSERVER:
+        return PROBE_NOSERVER;
     case SLEY_EBADANSWER:
         return PROBE_UNREADABLE;
     case SLEY_EINVAL:
@@ -120,8 +122,8 @@ static bool is_known(const struct probe_result *result, bool brief)
 {
     enum probe_status last = result->answers[result->answer_count - 1].status;
 
-    return last == PROBE_NXDOMAIN || last == PROBE_TIMEOUT || last == PROBE_BAD_NAME ||
-           (brief && last == PROBE_FOUND);
+    return last == PROBE_NXDOMAIN || last == PROBE_TIMEOUT || last == PROBE_NOSERVER ||
+           last == PROBE_BAD_NAME || (brief && last == PROBE_FOUND);
 }
 
 static bool has_contacts(const struct probe_options *options)

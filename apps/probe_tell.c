@@ -31,6 +31,8 @@ static const struct {
     [PROBE_SERVFAIL] = {"servfail", "SERVFAIL", "SERVFAIL"},
     [PROBE_REFUSED] = {"refused", "refused", "refused"},
     [PROBE_TIMEOUT] = {"timeout", "no answer in time", "not answered in time"},
+    [PROBE_NOSERVER] = {"noserver", "no name server there (connection refused)",
+                        "without a name server (connection refused)"},
     [PROBE_UNREADABLE] = {"unreadable", "unreadable answer", "answered unreadably"},
     [PROBE_BAD_NAME] = {"badname", "not a name", "not names"},
     [PROBE_ERROR] = {"error", "error", "not asked for, by an error here"},

@@ -108,8 +108,8 @@ static const struct manual manual = {
         "the\n"
         "colours off. What went wrong with a name is told by --verbose, --json and the summary:\n"
         "it does not exist (nxdomain), has no such record (nodata), the server could not tell\n"
-        "(servfail), would not (refused), did not answer in time (timeout) or sent what cannot be\n"
-        "read (unreadable).\n"
+        "(servfail), would not (refused), did not answer in time (timeout), was not there\n"
+        "(noserver) or sent what cannot be read (unreadable).\n"
         "\n"
         "Exit status: 0 when every name was answered for, 1 when some were not or nothing can be\n"
         "written, 2 for a wrong command line, 130 after Ctrl-C.",

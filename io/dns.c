@@ -101,6 +101,8 @@ int sley_resolver_new(const struct sley_resolver_options *options, struct sley_r
         return SLEY_ENOMEM;
     list_init(&resolver->recent);
     list_init(&resolver->queue);
+    for (int i = 0; i < SLEY__DNS_RESTS; i++)
+        list_init(&resolver->resting[i]);
     list_init(&resolver->round.link);
     list_init(&resolver->resident.link);
     resolver->loop = &io->loop;

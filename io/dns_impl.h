@@ -17,6 +17,9 @@
 struct sley__dns_server;
 struct sley__dns_entry;
 
+/* A quarter of the timeout, a half, all of it: see dns_loop.c. */
+enum { SLEY__DNS_RESTS = 3 };
+
 /* --- settings (dns_config.c) ------------------------------------------------------------------ */
 
 /* What the options and the system's file say together. Constant once it is made. */
@@ -111,13 +114,15 @@ struct sley_resolver {
     struct sley__deferred round;
     struct sley__inbox_node open_node, close_node;
     uv_timer_t timer;
-    struct sley__dns_server *servers; /* each server's lanes, one behind the other */
-    size_t lane_count;                /* all of them */
-    uint8_t *lanes;                   /* the one of each server that is used now */
-    int preferred;                    /* the server that is asked first */
-    struct list queue;                /* entries whose turn has not come */
-    bool closing;                     /* the handles are on their way out */
-    int handles;                      /* uv handles not yet closed */
+    struct sley__dns_server *servers;     /* each server's lanes, one behind the other */
+    size_t lane_count;                    /* all of them */
+    uint8_t *lanes;                       /* the one of each server that is used now */
+    int preferred;                        /* the server that is asked first */
+    struct list queue;                    /* entries whose turn has not come */
+    struct list resting[SLEY__DNS_RESTS]; /* those that wait before they ask again; each sorted */
+    int rest_count;                       /* in all of them */
+    bool closing;                         /* the handles are on their way out */
+    int handles;                          /* uv handles not yet closed */
     struct sley__dns_window window;
     atomic(uint32_t) in_flight, waiting;
     atomic(uint64_t) queries, timeouts, dropped;
@@ -150,14 +155,16 @@ struct sley__dns_outcome {
 /* An entry's part in the loop. I/O thread only, but for the node. */
 struct sley__dns_job {
     struct sley__inbox_node node;
-    struct list link; /* in the queue, or in the list of those under way */
+    struct list link; /* in the queue, or with those that rest */
     struct sley_resolver *resolver;
     int attempt;     /* how many servers it has been sent to before */
+    int absent;      /* how many of them, one after the other, were not there */
     int first;       /* the one it was sent to first */
     int server;      /* the one it is sent to now */
     int lane;        /* in servers[] */
     bool plain;      /* without EDNS */
     int64_t sent_at; /* ns of the clock */
+    int64_t due;     /* the same, while it rests: when to go back to the queue */
 };
 
 /* Begins a job: node.run. I/O thread only. */

@@ -12,6 +12,14 @@
  * next. One that does not answer loses its place. A server that has answered that it cannot or will
  * not tell is not asked again; silence is, `tries` times.
  *
+ * A server that is not there says so at once, by ICMP. If the list were begun again at once, too,
+ * all tries would be over in less than a millisecond, and a server that is started anew for a tenth
+ * of a second would cost all names that are asked for meanwhile. So where none of the servers is
+ * there the query rests before the next round: a quarter of the timeout, then a half, then all of
+ * it. Always all of it was rejected: where no server will ever be there, two timeouts are long to
+ * wait for that. With the tick that timeouts have, so a rest may be a little longer. Each length
+ * has its list, in which what comes last is due last.
+ *
  * From which port. Whoever forges an answer must guess the query's number and its port; c-ares
  * opens a socket when it has something to send and closes it when all is answered, so on a busy
  * resolver one port would do for ever. So each server has two channels, the lanes: after PORT_USES
@@ -28,8 +36,8 @@
  *
  * c-ares' functions are never called from its callbacks, which only note what is to be done: it
  * walks its lists while it calls. And never ares_timeout(), which walks through all queries: a
- * timer of ours, while anything is under way, makes it look, by second of expiry, at those that are
- * late.
+ * timer of ours, while anything is under way or rests, makes it look, by second of expiry, at those
+ * that are late.
  *
  * I/O thread only, but for making the channels.
  */
@@ -96,22 +104,52 @@ static bool has_answered(int code)
     return code == SLEY_ESERVFAIL || code == SLEY_EREFUSED || code == SLEY_EBADANSWER;
 }
 
-/* This server was no help. */
-static void fail(struct sley__dns_job *job, int code)
+/* Before the next round; all servers were absent in this one. */
+static void rest(struct sley__dns_job *job)
+{
+    struct sley_resolver *resolver = job->resolver;
+    int rounds = job->attempt / (int)resolver->config.server_count;
+    int length = rounds < SLEY__DNS_RESTS ? rounds - 1 : SLEY__DNS_RESTS - 1;
+
+    job->due = sley__clock_now() +
+               (SLEY_MILLISECONDS(resolver->config.timeout_ms) >> (SLEY__DNS_RESTS - 1 - length));
+    job->absent = 0;
+    list_push_back(&resolver->resting[length], &job->link);
+    resolver->rest_count++;
+    add32(&resolver->waiting, 1);
+}
+
+/* Those that are due by `now` go back to the queue. */
+static void wake_rested(struct sley_resolver *resolver, int64_t now)
+{
+    for (int i = 0; i < SLEY__DNS_RESTS; i++)
+        while (!list_empty(&resolver->resting[i]) &&
+               container_of(resolver->resting[i].next, struct sley__dns_job, link)->due <= now) {
+            list_push_back(&resolver->queue, list_pop_front(&resolver->resting[i]));
+            resolver->rest_count--;
+        }
+}
+
+/* This server was no help. `lost`: the network has said so, and not it. */
+static void fail(struct sley__dns_job *job, int code, bool lost)
 {
     struct sley_resolver *resolver = job->resolver;
     int servers = (int)resolver->config.server_count;
-    bool silent = code == SLEY_ENOANSWER;
+    bool silent = code == SLEY_ENOANSWER || code == SLEY_ENOSERVER;
 
     if (silent && job->server == resolver->preferred)
         resolver->preferred = (job->server + 1) % servers;
+    job->absent = lost ? job->absent + 1 : 0;
     job->attempt++;
     if ((!silent && !has_answered(code)) ||
         job->attempt >= (silent ? servers * resolver->config.tries : servers)) {
         finish(job, code, job->server);
         return;
     }
-    put_in_queue(job, true);
+    if (job->absent == servers)
+        rest(job);
+    else
+        put_in_queue(job, true);
 }
 
 /* The server has answered something. */
@@ -132,7 +170,7 @@ static void take_answer(struct sley__dns_job *job, const uint8_t *bytes, size_t 
         return;
     }
     if (has_answered(parsed.code)) {
-        fail(job, parsed.code);
+        fail(job, parsed.code, false);
         return;
     }
     outcome = (struct sley__dns_outcome){parsed.code, job->server, parsed.ttl, parsed.answer};
@@ -140,11 +178,13 @@ static void take_answer(struct sley__dns_job *job, const uint8_t *bytes, size_t 
 }
 
 /* Why c-ares has given up. */
-static int code_of(const struct sley__dns_server *server, int status)
+static int code_of(const struct sley__dns_server *server, int status, bool lost)
 {
     if (status == ARES_ENOMEM)
         return SLEY_ENOMEM;
-    return server->open_error ? server->open_error : SLEY_ENOANSWER;
+    if (server->open_error)
+        return server->open_error;
+    return lost && server->lost == ECONNREFUSED ? SLEY_ENOSERVER : SLEY_ENOANSWER;
 }
 
 /* From inside c-ares. */
@@ -152,6 +192,8 @@ static void on_answer(void *data, int status, int timeouts UNUSED, unsigned char
 {
     struct sley__dns_job *job = data;
     struct sley_resolver *resolver = job->resolver;
+    const struct sley__dns_server *server = &resolver->servers[job->lane];
+    bool lost = status != ARES_ETIMEOUT && server->lost;
 
     add32(&resolver->in_flight, -1);
     turn_soon(resolver);
@@ -165,7 +207,7 @@ static void on_answer(void *data, int status, int timeouts UNUSED, unsigned char
             sley__dns_window_lost(&resolver->window, sley__clock_now(),
                                   SLEY_MILLISECONDS(resolver->config.timeout_ms));
         }
-        fail(job, code_of(&resolver->servers[job->lane], status));
+        fail(job, code_of(server, status, lost), lost);
     }
 }
 
@@ -259,6 +301,7 @@ static void on_tick(uv_timer_t *handle)
 
     for (size_t i = 0; i < resolver->lane_count; i++)
         ares_process_fd(resolver->servers[i].channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    wake_rested(resolver, sley__clock_now());
     turn_soon(resolver);
 }
 
@@ -266,7 +309,7 @@ static void set_timer(struct sley_resolver *resolver)
 {
     uint64_t tick = (uint64_t)resolver->config.timeout_ms / 8 + 1;
 
-    if (!load_relaxed(&resolver->in_flight))
+    if (!load_relaxed(&resolver->in_flight) && !resolver->rest_count)
         uv_timer_stop(&resolver->timer);
     else if (!uv_is_active((uv_handle_t *)&resolver->timer))
         uv_timer_start(&resolver->timer, on_tick, tick < TICK_MAX ? tick : TICK_MAX,
@@ -422,6 +465,7 @@ static void close_resolver(struct sley__resident *resident)
     sley__lock_release(&resolver->lock);
     sley__loop_leave(resident);
     sley__dns_servers_close(resolver);
+    wake_rested(resolver, INT64_MAX);
     while ((link = list_pop_front(&resolver->queue)))
         finish(container_of(link, struct sley__dns_job, link), SLEY_ECLOSED, -1);
     list_remove(&resolver->round.link);

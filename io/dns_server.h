@@ -29,6 +29,7 @@ struct sley__dns_server {
     struct sley__dns_outgoing *outgoing;
     struct sley__dns_incoming *incoming;
     int open_error; /* why no socket could be opened, a negative SLEY_E*, or 0 */
+    int lost;       /* the errno by which the datagram socket has failed, or 0 */
     bool plain;     /* it does not know EDNS */
 };
 

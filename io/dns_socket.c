@@ -179,6 +179,7 @@ static ares_socket_t make_socket(int family, int type, int protocol, void *data)
     int on = 1, fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 
     server->open_error = fd < 0 ? -errno : 0;
+    server->lost = 0;
     if (fd < 0)
         return ARES_SOCKET_BAD;
     new = new_socket(server, fd, tcp);
@@ -216,8 +217,12 @@ static int close_socket(ares_socket_t fd, void *data)
 static int connect_socket(ares_socket_t fd, const struct sockaddr *address, ares_socklen_t size,
                           void *data)
 {
-    (void)data;
-    return connect(fd, address, size);
+    struct sley__dns_server *server = data;
+    int result = connect(fd, address, size);
+
+    if (result < 0 && !find_socket(server, fd)->tcp)
+        server->lost = errno; /* there is no way to it */
+    return result;
 }
 
 static ares_ssize_t send_some(ares_socket_t fd, const struct iovec *parts, int count, void *data)
@@ -274,19 +279,26 @@ static int fetch(struct sley__dns_socket *socket, struct sley__dns_incoming *in)
     return 0;
 }
 
+/* As far as c-ares tells, any failure is a refusal: dns_loop.c wants to know of this one. */
+static ares_ssize_t fail_datagrams(struct sley__dns_server *server, int error)
+{
+    if (error != EAGAIN)
+        server->lost = error;
+    errno = error;
+    return -1;
+}
+
 static ares_ssize_t receive_datagram(struct sley__dns_server *server, uint8_t *buffer, size_t size)
 {
     struct sley__dns_socket *socket = server->udp;
     struct sley__dns_incoming *in = server->incoming;
     size_t length;
 
-    if (socket->error) {
-        errno = socket->error;
-        return -1;
-    }
+    if (socket->error)
+        return fail_datagrams(server, socket->error);
     do {
         if (in->next == in->count && fetch(socket, in) < 0)
-            return -1;
+            return fail_datagrams(server, errno);
         length = in->sizes[in->next++];
     } while (length == 0); /* c-ares would take it for the end of a stream */
     if (length > size)

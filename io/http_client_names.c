@@ -10,8 +10,8 @@
  * addresses in and begins anew, from the URL and with the method that curl had come to.
  *
  * What curl knew of the redirects is lost by that, and what matters is made good: how many are
- * left, and that headers with credentials (Authorization, Cookie) go to the host that they were
- * meant for and to no other.
+ * left, and that headers with credentials (Authorization, Cookie) and a Host of the caller's go to
+ * the host that they were meant for and to no other.
  *
  * Behind a proxy it is the proxy's name that curl wants to know, and with some (SOCKS without "h"
  * or "a") the host's as well. Its code says which of them it was; http_client_proxy.c knows what
@@ -238,12 +238,14 @@ static void forget_names(struct sley_http_response *response)
     response->connect_left = response->connect_timeout;
 }
 
-static bool is_credential(const char *line)
+/* Meant for the first host only: credentials, and the name that it is to be called by. */
+static bool is_for_first_host(const char *line)
 {
-    return strncasecmp(line, "Authorization:", 14) == 0 || strncasecmp(line, "Cookie:", 7) == 0;
+    return strncasecmp(line, "Authorization:", 14) == 0 || strncasecmp(line, "Cookie:", 7) == 0 ||
+           strncasecmp(line, "Host:", 5) == 0;
 }
 
-/* Credentials were meant for the first host only; chunks are announced only if there is a body. */
+/* What another host is not to be told; chunks are announced only if there is a body. */
 static int drop_headers(struct sley_http_response *response)
 {
     struct curl_slist *kept = NULL, *longer;
@@ -251,7 +253,7 @@ static int drop_headers(struct sley_http_response *response)
     for (struct curl_slist *line = response->headers_out; line; line = line->next) {
         bool chunks = response->chunks && line == response->headers_out;
 
-        if (is_credential(line->data) || (chunks && !response->upload.source))
+        if (is_for_first_host(line->data) || (chunks && !response->upload.source))
             continue;
         longer = curl_slist_append(kept, line->data);
         if (!longer) {

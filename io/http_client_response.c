@@ -30,13 +30,16 @@ static char *put_trimmed(char *out, const char *from, const char *to)
 
 /* One line without its end. A line that begins with a blank continues the value before it (an old
  * custom that RFC 9112 lets us read as a blank). A line without a colon is dropped: the status
- * line, the empty line. */
+ * line, the empty line. And one with a NUL, which would be more texts than it is counted as;
+ * libcurl lets none through, by its newer versions. */
 static char *put_line(struct sley_http_response *response, char *out, const char *line,
                       size_t length)
 {
     const char *end = line + length;
     const char *colon = length ? memchr(line, ':', length) : NULL;
 
+    if (length && memchr(line, '\0', length))
+        return out;
     if (length && is_blank(*line) && response->header_count) {
         out[-1] = ' ';
         return put_trimmed(out, line, end);

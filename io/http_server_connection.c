@@ -274,8 +274,7 @@ static void call_handler(struct sley_httpd_request *request)
         response->error = result;
         return;
     }
-    sley__httpd_response_clear(response);
-    response->status = 500;
+    sley__httpd_response_fail(response);
 }
 
 /* An answer that is not the handler's. */

@@ -157,7 +157,7 @@ struct sley_httpd_response {
     bool has_length;
     uint64_t length, written; /* announced, if has_length; and given to the writer */
     struct sley__httpd_pace pace;
-    int error; /* of the writer: the connection is good for nothing more */
+    int error; /* of the writer: if the head is sent, the connection is good for nothing more */
 };
 
 /* On the stack of the connection's task. */
@@ -210,6 +210,8 @@ void sley__httpd_request_end(struct sley_httpd_request *request);
 /* http_server_response.c */
 void sley__httpd_response_init(struct sley_httpd_request *request);
 void sley__httpd_response_clear(struct sley_httpd_response *response);
+/* Makes it a 500, whatever it was to be. Nothing of it is sent yet. */
+void sley__httpd_response_fail(struct sley_httpd_response *response);
 /* Sends the answer: 0 or an error, after which the connection is of no more use. */
 MUST_USE int sley__httpd_response_finish(struct sley_httpd_response *response);
 MUST_USE bool sley__httpd_text_add(struct sley__httpd_text *text, const void *data, size_t size);

@@ -30,9 +30,16 @@ static int decode_path(struct sley_httpd_request *request)
     return sley__http1_decode(request->own_path, size, false) < 0 ? 400 : 0;
 }
 
+/* A NUL can be no part of a text. As in the path it is refused: nobody sends one but to see what
+ * comes of it, and to hand on "cat%00" as the word would be to misunderstand even that. */
+static bool query_is_hostile(const char *query)
+{
+    return query && strstr(query, "%00");
+}
+
 int sley__httpd_request_begin(struct sley_httpd_request *request)
 {
-    return decode_path(request);
+    return query_is_hostile(request->head.query) ? 400 : decode_path(request);
 }
 
 static void pairs_free(struct sley__httpd_pairs *pairs)

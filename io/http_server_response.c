@@ -9,7 +9,8 @@
  * chunks), and a write parks while the client does not take what there is.
  *
  * Whatever the handler did, the client can tell whether the answer is whole: a handler that fails
- * in the middle, or writes less than it announced, has its connection closed before the end.
+ * in the middle, or writes less than it announced, or wants to write more, has its connection
+ * closed before the end; if nothing was sent by then, the answer is a 500.
  */
 #define _GNU_SOURCE
 #include "http_server_impl.h"
@@ -109,6 +110,14 @@ void sley__httpd_response_clear(struct sley_httpd_response *response)
     release_body(response);
     sley__httpd_text_clear(&response->headers);
     response->truncated = response->dated = false;
+}
+
+void sley__httpd_response_fail(struct sley_httpd_response *response)
+{
+    sley__httpd_response_clear(response);
+    response->has_length = false;
+    response->status = 500;
+    response->error = 0;
 }
 
 int sley_httpd_response_status(struct sley_httpd_response *response, int status)
@@ -373,7 +382,7 @@ static int send_whole(struct sley_httpd_response *response)
 }
 
 /* The first bytes of a body that the handler writes. */
-static int start(struct sley_httpd_response *response)
+static void start(struct sley_httpd_response *response)
 {
     const struct sley_httpd_request *request = response->request;
 
@@ -381,7 +390,6 @@ static int start(struct sley_httpd_response *response)
     response->bodyless = has_no_body(response) || is_head(request);
     response->chunked = !response->has_length && !has_no_body(response) && request->head.minor > 0;
     release_body(response);
-    return 0;
 }
 
 static int send_piece(struct sley_httpd_response *response, struct sley__httpd_text *head,
@@ -413,10 +421,12 @@ int sley_httpd_response_write(struct sley_httpd_response *response, const void *
 
     if (response->abort || response->error)
         return response->error ? response->error : SLEY_ECLOSED;
+    if (response->has_length && size > response->length - response->written) {
+        response->error = SLEY_EMSGSIZE; /* before the head is sent: it can still say 500 */
+        return response->error;
+    }
     if (first)
         start(response);
-    if (response->has_length && size > response->length - response->written)
-        return SLEY_EMSGSIZE;
     response->written += size;
     if (!first) {
         response->error = send_piece(response, NULL, data, size);
@@ -441,11 +451,20 @@ static int finish_written(struct sley_httpd_response *response)
     return sley__httpd_send(response->request->connection, &end, 1, &response->pace);
 }
 
+/* A body was announced and nothing of it came. To a HEAD the announcement is the answer. */
+static bool has_missed(const struct sley_httpd_response *response)
+{
+    return response->has_length && response->length && !response->bodyless;
+}
+
 int sley__httpd_response_finish(struct sley_httpd_response *response)
 {
     if (response->started)
         return finish_written(response);
-    response->has_length = false;
+    if (response->data) /* set as a whole after all */
+        response->has_length = false;
     response->bodyless = has_no_body(response) || is_head(response->request);
+    if (response->error || has_missed(response))
+        sley__httpd_response_fail(response);
     return send_whole(response);
 }

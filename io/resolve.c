@@ -18,6 +18,7 @@ static int error_of(int code)
     case SLEY_ESERVFAIL:
     case SLEY_EREFUSED:
     case SLEY_ENOANSWER:
+    case SLEY_ENOSERVER:
     case SLEY_EBADANSWER:
     case SLEY_EINVAL: /* it is no name */
         return SLEY_ENAME;

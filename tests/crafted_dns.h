@@ -430,9 +430,9 @@ static inline void crafted_start(struct crafted *server)
         server->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         crafted_check(server->udp >= 0 && server->tcp >= 0);
         name.sin_port = 0;
-        crafted_check(bind(server->udp, (struct sockaddr *)&name, size) == 0);
-        crafted_check(getsockname(server->udp, (struct sockaddr *)&name, &size) == 0);
-        if (bind(server->tcp, (struct sockaddr *)&name, size) == 0)
+        crafted_check(bind(server->tcp, (struct sockaddr *)&name, size) == 0);
+        crafted_check(getsockname(server->tcp, (struct sockaddr *)&name, &size) == 0);
+        if (bind(server->udp, (struct sockaddr *)&name, size) == 0)
             break;
         close(server->udp);
         close(server->tcp);
@@ -442,6 +442,23 @@ static inline void crafted_start(struct crafted *server)
     snprintf(server->address, sizeof(server->address), "127.0.0.1:%d", ntohs(name.sin_port));
     crafted_check(pipe(server->stop) == 0);
     crafted_check(pthread_create(&server->thread, NULL, crafted_main, server) == 0);
+}
+
+/* As if nobody listened at the port: a connected socket keeps it, and takes nothing but what its
+ * peer sends, so the system refuses all others. And as if the server had come back. */
+static inline void crafted_leave(struct crafted *server)
+{
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    peer.sin_port = htons(9); /* discard */
+    crafted_check(connect(server->udp, (struct sockaddr *)&peer, sizeof(peer)) == 0);
+}
+
+static inline void crafted_return(struct crafted *server)
+{
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+
+    crafted_check(connect(server->udp, &none, sizeof(none)) == 0);
 }
 
 static inline int crafted_queries(struct crafted *server)

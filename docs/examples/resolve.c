@@ -2,7 +2,7 @@
  * resolve.c: names to addresses. Many tasks may wait at once; here two, with a resolver of their
  * own whose server is not there, so that one name is found without it and the other one is not.
  *
- * prints: localhost: 127.0.0.1:80; example.org: SLEY_ENOANSWER
+ * prints: localhost: 127.0.0.1:80; example.org: SLEY_ENOSERVER
  */
 #include <stdio.h>
 #include <sley/sley.h>

@@ -216,9 +216,29 @@ DNS_TEST(no_server_is_found_out_at_once)
     struct sley_resolver *resolver;
 
     nobody(servers, sizeof(servers));
-    resolver = resolver_with(
-        (struct sley_resolver_options){.servers = servers, .timeout = SLEY_SECONDS(50)});
+    resolver = resolver_with((struct sley_resolver_options){
+        .servers = servers, .timeout = SLEY_SECONDS(500), .tries = 1});
+    assert_code(last_byte(resolver, "ok.test"), SLEY_ENOSERVER);
+    cr_assert_eq(stats_of(resolver).queries, 1);
+    cr_assert_eq(stats_of(resolver).timeouts, 0);
+    sley_resolver_free(resolver);
+    /* All tries are made, and no more. */
+    resolver = resolver_with((struct sley_resolver_options){
+        .servers = servers, .timeout = SLEY_MILLISECONDS(2), .tries = 6});
+    assert_code(last_byte(resolver, "ok.test"), SLEY_ENOSERVER);
+    cr_assert_eq(stats_of(resolver).queries, 6);
+    cr_assert_eq(stats_of(resolver).timeouts, 0);
+    sley_resolver_free(resolver);
+}
+
+/* No socket can even be connected to it, without leave to broadcast. */
+DNS_TEST(a_server_without_a_way_to_it)
+{
+    struct sley_resolver *resolver = resolver_with((struct sley_resolver_options){
+        .servers = "255.255.255.255", .timeout = SLEY_MILLISECONDS(2), .tries = 2});
+
     assert_code(last_byte(resolver, "ok.test"), SLEY_ENOANSWER);
+    cr_assert_eq(stats_of(resolver).queries, 2);
     cr_assert_eq(stats_of(resolver).timeouts, 0);
     sley_resolver_free(resolver);
 }
@@ -249,6 +269,21 @@ DNS_TEST(the_next_server_is_asked)
     cr_assert_eq(crafted_queries(&good), 1);
     sley_resolver_free(resolver);
     crafted_stop(&good);
+}
+
+/* Another server is there: there is nothing to wait for. */
+DNS_TEST(one_of_two_is_not_there)
+{
+    char servers[2 * SLEY_ADDRESS_TEXT] = "", none[SLEY_ADDRESS_TEXT];
+    struct sley_resolver *resolver;
+
+    nobody(none, sizeof(none));
+    snprintf(servers, sizeof(servers), "%s, %s", server.address, none);
+    resolver = resolver_with(
+        (struct sley_resolver_options){.servers = servers, .timeout = SLEY_SECONDS(500)});
+    assert_code(last_byte(resolver, "servfail.test"), SLEY_ESERVFAIL);
+    cr_assert_eq(stats_of(resolver).timeouts, 0);
+    sley_resolver_free(resolver);
 }
 
 DNS_TEST(without_descriptors)
@@ -417,6 +452,58 @@ DNS_TEST(a_deadline_ends_the_wait)
     crafted_release(&server);
     cr_assert_eq(ask_it(&asker), 1);
     sley_resolver_free(asker.resolver);
+}
+
+/* Until the server's place was found empty, and so many questions rest. */
+static void wait_for_rest(struct sley_resolver *resolver, size_t count)
+{
+    for (struct sley_resolver_stats stats = stats_of(resolver);
+         stats.queries < count || stats.in_flight || stats.waiting < count;
+         stats = stats_of(resolver))
+        assert_ok(sley_sleep(SLEY_MICROSECONDS(200)));
+}
+
+/* It is only there when all have been refused once. */
+DNS_TEST(a_server_that_comes_back)
+{
+    enum { ASKERS = 300 }; /* more than the window holds */
+    static struct asker askers[ASKERS];
+    struct sley_resolver *resolver =
+        resolver_with((struct sley_resolver_options){.timeout = SLEY_SECONDS(4), .tries = 10});
+    struct sley_task *tasks[ASKERS];
+
+    crafted_leave(&server);
+    for (int i = 0; i < ASKERS; i++) {
+        askers[i].resolver = resolver;
+        snprintf(askers[i].name, sizeof(askers[i].name), "ok.n%d.test", i);
+        tasks[i] = spawned(ask_it, &askers[i]);
+    }
+    wait_for_rest(resolver, ASKERS);
+    cr_assert_eq(crafted_queries(&server), 0);
+    crafted_return(&server);
+    for (int i = 0; i < ASKERS; i++)
+        cr_assert_eq(joined(tasks[i]), 1);
+    cr_assert_eq(crafted_queries(&server), ASKERS);
+    cr_assert_eq(stats_of(resolver).waiting, 0);
+    sley_resolver_free(resolver);
+}
+
+DNS_TEST(what_rests_can_be_cancelled_and_freed)
+{
+    struct asker asker = {
+        resolver_with((struct sley_resolver_options){.timeout = SLEY_SECONDS(500)}), "ok.test"};
+    struct sley_task *leaver, *stayer;
+
+    crafted_leave(&server);
+    leaver = spawned(ask_it, &asker);
+    wait_for_rest(asker.resolver, 1);
+    stayer = spawned(ask_it, &asker);
+    while (stats_of(asker.resolver).joined < 1)
+        assert_ok(sley_yield());
+    sley_cancel(leaver, "test");
+    assert_code(joined(leaver), SLEY_ECANCELED);
+    sley_resolver_free(asker.resolver);
+    assert_code(joined(stayer), SLEY_ECLOSED);
 }
 
 DNS_TEST(no_more_than_allowed_are_under_way)

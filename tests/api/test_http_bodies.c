@@ -57,6 +57,7 @@ static int report(struct sley_httpd_request *request, struct sley_httpd_response
 
     snprintf(text, sizeof(text), "%s %zu %08x %s %s", sley_httpd_request_method(request), size,
              checksum(body, size), secret ? secret : "-", cookie ? cookie : "-");
+    sley_httpd_response_header(response, "X-Host", sley_httpd_request_header(request, "Host"));
     return sley_httpd_response_body_copy(response, text, strlen(text));
 }
 
@@ -382,16 +383,21 @@ TASK_TEST(http_bodies, methods_over_redirects)
 
 TASK_TEST(http_bodies, names)
 {
-    static const char *const secret[] = {"Authorization: secret", NULL};
+    char custom[32], first[32], second[32];
+    const char *const secret[] = {"Authorization: secret", custom, NULL};
     struct world world;
     struct sley_http_timing timing;
     struct sley_http_stats stats;
     struct source source = {.size = 1000};
 
     open_world(&world, NULL);
+    snprintf(custom, sizeof(custom), "Host: foo.example:%u", sley_httpd_port(world.server));
+    snprintf(first, sizeof(first), "foo.example:%u", sley_httpd_port(world.server));
+    snprintf(second, sizeof(second), "localhost:%u", sley_httpd_port(world.server));
     world.options.headers = secret;
     assert_ok(ask(&world, "localhost", "/report", false));
     assert_body("GET 0 00000001 secret -");
+    cr_assert_str_eq(sley_http_response_header(world.response, "X-Host"), first);
     cr_assert(strstr(sley_http_response_url(world.response), "//localhost:"));
     assert_ok(sley_http_response_timing(world.response, &timing));
     cr_assert(!timing.reused);
@@ -400,11 +406,17 @@ TASK_TEST(http_bodies, names)
     cr_assert_geq(timing.first_byte, timing.connect);
     cr_assert_geq(timing.total, timing.first_byte);
     cr_assert_eq(timing.version, 11);
-    /* A redirect to a name nobody has asked for yet: the secret stays behind. */
+    /* To the same host they go along. */
+    assert_ok(ask(&world, "localhost", "/to/302", false));
+    assert_body("GET 0 00000001 secret -");
+    cr_assert_str_eq(sley_http_response_header(world.response, "X-Host"), first);
+    /* A redirect to a name nobody has asked for yet: the secret stays behind, and the other name.
+     */
     sley_http_client_free(world.client);
     assert_ok(sley_http_client_new(NULL, &world.client));
     assert_ok(get(&world, "/to/302?host=localhost"));
     assert_body("GET 0 00000001 - -");
+    cr_assert_str_eq(sley_http_response_header(world.response, "X-Host"), second);
     assert_ok(sley_http_response_timing(world.response, &timing));
     cr_assert_eq(timing.redirects, 1);
     cr_assert(strstr(sley_http_response_url(world.response), "//localhost:"));

@@ -134,6 +134,32 @@ static int write_pieces(struct sley_httpd_request *request, struct sley_httpd_re
     return !strcmp(how, "fail") ? SLEY_EIO : 0;
 }
 
+/* Says how much will come, and does not keep to it. */
+static int announce(struct sley_httpd_request *request, struct sley_httpd_response *response,
+                    UNUSED_ARG void *arg)
+{
+    const char *how = sley_httpd_request_param(request, "how");
+    int result = 0;
+
+    assert_ok(sley_httpd_response_header(response, "X-How", how));
+    assert_ok(sley_httpd_response_length(response, strcmp(how, "empty") ? 5 : 0));
+    if (!strcmp(how, "late"))
+        assert_ok(sley_httpd_response_write(response, "123", 3));
+    if (!strcmp(how, "late") || !strcmp(how, "more") || !strcmp(how, "quiet")) {
+        result = sley_httpd_response_write(response, big, 6);
+        cr_assert_eq(result, SLEY_EMSGSIZE);
+        cr_assert_eq(sley_httpd_response_write(response, big, 2), SLEY_EMSGSIZE);
+        cr_assert_eq(sley_httpd_response_write(response, big, 0), SLEY_EMSGSIZE);
+    }
+    if (!strcmp(how, "unchanged"))
+        sley_httpd_response_status(response, 304);
+    if (!strcmp(how, "instead"))
+        return say(response, "all of it");
+    if (!strcmp(how, "failed"))
+        return SLEY_EIO;
+    return strcmp(how, "quiet") ? 0 : result;
+}
+
 static int gush(UNUSED_ARG struct sley_httpd_request *request, struct sley_httpd_response *response,
                 UNUSED_ARG void *arg)
 {
@@ -184,6 +210,7 @@ static const struct sley_httpd_route routes[] = {
     {.method = "POST", .path = "/rest", .handler = rest_between, .stream = true},
     {.method = "POST", .path = "/leave", .handler = leave_body, .stream = true, .max_body = BIG},
     {.method = "GET", .path = "/write/{how}", .handler = write_pieces},
+    {.method = "GET", .path = "/announce/{how}", .handler = announce},
     {.method = "GET", .path = "/gush", .handler = gush},
     {.handler = NULL},
 };
@@ -396,6 +423,13 @@ TASK_TEST(httpd_routes, forms)
     assert_talk(REQUEST("POST /form",
                         FORM "Transfer-Encoding: chunked\r\n") "2\r\na=\r\n1\r\n7\r\n0\r\n\r\n",
                 "&a=7");
+    /* No text can hold a NUL; it is all the same to whom it was meant for. */
+    assert_talk(REQUEST("GET /form?a=cat%00"), "HTTP/1.1 400 Bad Request\r\n");
+    assert_talk(REQUEST("GET /form?%00=1&b"), "HTTP/1.1 400 Bad Request\r\n");
+    assert_talk(REQUEST("GET /nothing?%00"), "HTTP/1.1 400 Bad Request\r\n");
+    assert_talk(REQUEST("GET /form?a=%2500&b=100%"), "?a=%00?b=100%");
+    /* A body can be anything, whatever its type is called: this is no form. */
+    assert_talk(REQUEST("POST /form", FORM "Content-Length: 5\r\n") "a=%00", "&a=%00");
     close_world(world);
     return 0;
 }
@@ -529,6 +563,57 @@ TASK_TEST(httpd_routes, bodies_written_by_the_handler)
                "Connection: close\r\n");
     cr_assert_null(strstr(world->answer, "chunked"));
     cr_assert_eq(strlen(strstr(world->answer, "\r\n\r\n") + 4), 10000);
+    close_world(world);
+    return 0;
+}
+
+/* The answer, and that the next request of the connection got its own. */
+static void assert_announced(struct world *world, const char *line, const char *status,
+                             const char *length)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text), "%s HTTP/1.1\r\nHost: h\r\n\r\n" REQUEST("GET /users/7"), line);
+    (void)talk(world, text);
+    snprintf(text, sizeof(text), "HTTP/1.1 %s\r\n", status);
+    cr_assert_eq(strncmp(world->answer, text, strlen(text)), 0, "%s: %s", line, world->answer);
+    *strstr(world->answer, "\r\n\r\n") = '\0';
+    if (length)
+        assert_has(world->answer, length);
+    else
+        cr_assert_null(strstr(world->answer, "Content-Length"));
+    cr_assert_eq(!strstr(world->answer, "X-How"), !strncmp(status, "500", 3), "%s", line);
+    assert_has(world->answer + strlen(world->answer) + 4, "HTTP/1.1 200 OK\r\n");
+    assert_has(world->answer + strlen(world->answer) + 4, "user id=7");
+}
+
+/* While nothing is sent the server can still say that it failed, and does. */
+TASK_TEST(httpd_routes, lengths_that_are_not_kept)
+{
+    static const char none[] = "Content-Length: 0";
+    struct world *world = new_world(NULL, NULL);
+
+    assert_announced(world, "GET /announce/more", "500 Internal Server Error", none);
+    assert_announced(world, "HEAD /announce/more", "500 Internal Server Error", none);
+    assert_announced(world, "GET /announce/quiet", "500 Internal Server Error", none);
+    assert_announced(world, "HEAD /announce/quiet", "500 Internal Server Error", none);
+    assert_announced(world, "GET /announce/failed", "500 Internal Server Error", none);
+    assert_announced(world, "HEAD /announce/failed", "500 Internal Server Error", none);
+    assert_announced(world, "GET /announce/nothing", "500 Internal Server Error", none);
+    /* These are answers. */
+    assert_announced(world, "HEAD /announce/nothing", "200 OK", "Content-Length: 5");
+    assert_announced(world, "GET /announce/empty", "200 OK", none);
+    assert_announced(world, "HEAD /announce/empty", "200 OK", none);
+    assert_announced(world, "GET /announce/unchanged", "304 Not Modified", NULL);
+    assert_announced(world, "GET /announce/instead", "200 OK", "Content-Length: 9");
+    assert_announced(world, "HEAD /announce/instead", "200 OK", "Content-Length: 9");
+    /* Too late to say anything: broken off. */
+    assert_talk(REQUEST("GET /announce/late") REQUEST("GET /users/7"), "Content-Length: 5\r\n");
+    cr_assert_str_eq(strstr(world->answer, "\r\n\r\n") + 4, "123");
+    cr_assert_eq(last_error, SLEY_EMSGSIZE);
+    assert_talk(REQUEST("HEAD /announce/late") REQUEST("GET /users/7"), "Content-Length: 5\r\n");
+    cr_assert_str_eq(strstr(world->answer, "\r\n\r\n") + 4, "");
+    cr_assert_eq(last_error, SLEY_EMSGSIZE);
     close_world(world);
     return 0;
 }

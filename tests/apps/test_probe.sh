@@ -95,7 +95,7 @@ assert all(line["ms"] >= 0 for line in lines) and total.pop("seconds") > 0
 total.pop("lost")
 assert total.pop("queries") >= 20
 assert total == {"names": 10, "found": 3, "nxdomain": 1, "nodata": 1, "servfail": 1, "refused": 1, "timeout": 0,
-                 "unreadable": 1, "badname": 2, "error": 0}, total
+                 "noserver": 0, "unreadable": 1, "badname": 2, "error": 0}, total
 silent, total = [json.loads(line) for line in open("silent")]
 assert silent["status"] == "timeout" and silent["types"] == {"A": "timeout"} and not silent["records"], silent
 assert total["timeout"] == 1 and total["queries"] == total["lost"] == 2, total
@@ -379,6 +379,20 @@ test_servers()
     expect_status 0
     run_job -q --timeout 100ms --tries 1 -s 127.0.0.1:$none ok.test
     expect_status 1
+    # Asked as often as one that is silent, but called by another name.
+    run_job -v --timeout 20ms --tries 2 -s 127.0.0.1:$none ok.test
+    expect_status 1
+    grep -Eqx '  ok\.test  no name server there \(connection refused\); [0-9.]+ ms' out || fail "-v: $(cat out)"
+    grep -q ' 0 found, 1 no name server there (connection refused)$' err || fail "the summary: $(cat err)"
+    run_job --json --timeout 20ms --tries 4 -s 127.0.0.1:$none ok.test
+    expect_status 1
+    python3 - $none <<'PY' || fail "JSON: $(cat out)"
+import json, sys
+name, total = [json.loads(line) for line in open("out")]
+assert name["status"] == "noserver" and name["types"] == {"A": "noserver"}, name
+assert name["error"] == "ok.test: no name server there: connection refused (name server 127.0.0.1:%s)" % sys.argv[1], name
+assert total["noserver"] == 1 and total["timeout"] == total["lost"] == 0 and total["queries"] == 4, total
+PY
     touch input
     for none in '' x 127.0.0.1: 127.0.0.1:0x 1.2.3.4:99999 , '[::1' example.org; do
         refused "is not an address" -s "$none" ok.test

@@ -135,5 +135,5 @@ Test(dns_end, a_call_that_has_its_answer_keeps_the_resolver)
 
     setenv("SLEY_STALL_MS", "0", 1); /* nobody takes over for the task that spins */
     cr_assert_eq(sley_run(free_before_the_asker_goes_on, NULL, &one), 0);
-    cr_assert_eq(result, SLEY_ENOANSWER);
+    cr_assert_eq(result, SLEY_ENOSERVER);
 }

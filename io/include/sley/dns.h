@@ -14,10 +14,15 @@
  *   SLEY_ENODATA    it exists, but has no record of the type that was asked for
  *   SLEY_ESERVFAIL  the server could not find out
  *   SLEY_EREFUSED   the server would not say
- *   SLEY_ENOANSWER  no server has answered in time, or none is there
+ *   SLEY_ENOANSWER  no server has answered in time, or could be reached
+ *   SLEY_ENOSERVER  no server is there: its machine says that nobody listens at that port
  *   SLEY_EBADANSWER the answer could not be read
- * Only if one server has failed is the next one asked: the last four mean that all were, and the
+ * Only if one server has failed is the next one asked: the last five mean that all were, and the
  * code is the last one's. `error` in the options tells which server, for which name.
+ *
+ * A server that does not answer, or is not there, is asked again: it may be busy, or be started
+ * anew. The former has taken its time to say nothing; where none is there the list is begun again
+ * after a quarter of the timeout, then a half, from then on all of it.
  */
 #ifndef SLEY_DNS_H
 #define SLEY_DNS_H
@@ -92,7 +97,7 @@ struct sley_resolver_stats {
     uint64_t dropped;  /* questions nobody waited for any more when their turn came */
     size_t cached;     /* answers kept now */
     size_t in_flight;  /* queries under way now */
-    size_t waiting;    /* questions whose turn has not come */
+    size_t waiting;    /* questions whose turn has not come, or to ask again */
     size_t window;     /* how many may be under way now */
 };
 
@@ -137,8 +142,8 @@ struct sley_addrs {
  *   options  NULL for all defaults
  *   out      receives the addresses; untouched on failure
  * Returns 0, or
- *   SLEY_ENXDOMAIN, SLEY_ENODATA, SLEY_ESERVFAIL, SLEY_EREFUSED, SLEY_ENOANSWER, SLEY_EBADANSWER
- *                  see above. If one family is there and the other failed, that is a success
+ *   SLEY_ENXDOMAIN, SLEY_ENODATA, SLEY_ESERVFAIL, SLEY_EREFUSED, SLEY_ENOANSWER, SLEY_ENOSERVER,
+ *   SLEY_EBADANSWER  see above. If one family is there and the other failed, that is a success
  *   SLEY_EINVAL    the host is no name, the port or the family out of range
  *   SLEY_ECLOSED   sley_resolver_free() was called
  *   SLEY_ENOMEM, SLEY_EMFILE, SLEY_ENFILE, SLEY_EAGAIN, SLEY_ECANCELED, SLEY_ETIMEDOUT (the task's

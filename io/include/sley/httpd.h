@@ -184,7 +184,9 @@ SLEY_EXPORT const char *sley_httpd_request_param(const struct sley_httpd_request
                                                  const char *name);
 
 /* The first query argument called `name`, decoded: "" if it has no value, NULL if there is none.
- * And the argument number `index`, in their order; false past the last. At most 1,000. */
+ * And the argument number `index`, in their order; false past the last. At most 1,000. What cannot
+ * be decoded, "100%", is as it was sent; with an encoded NUL in path or query it is never a
+ * handler's request: the answer is a 400. */
 SLEY_EXPORT const char *sley_httpd_request_query(const struct sley_httpd_request *request,
                                                  const char *name);
 SLEY_EXPORT bool sley_httpd_request_query_at(const struct sley_httpd_request *request, size_t index,
@@ -260,7 +262,9 @@ SLEY_EXPORT int sley_httpd_response_body_owned(struct sley_httpd_response *respo
                                                size_t size, void (*release)(void *data));
 
 /* Says how many bytes the handler will write, before its first write; then they are not sent in
- * chunks. One that writes fewer has its connection broken off. 0, or SLEY_EINVAL (too late). */
+ * chunks. One that writes fewer has its connection broken off; one that writes nothing, and has set
+ * no body instead, is answered for with 500, but that to a HEAD the length is the answer. 0, or
+ * SLEY_EINVAL (too late). */
 SLEY_EXPORT int sley_httpd_response_length(struct sley_httpd_response *response, uint64_t size);
 
 /* Sends the next piece of the body; the first one sends the status and the headers, too, and a body
@@ -268,8 +272,8 @@ SLEY_EXPORT int sley_httpd_response_length(struct sley_httpd_response *response,
  * at least one packet: gather small pieces. 0 (also where nothing may be sent, as the answer to a
  * HEAD), or SLEY_EPIPE, SLEY_ECONNRESET (the client is gone), SLEY_ETIMEDOUT (too slow, or the
  * task's deadline), SLEY_ECANCELED, SLEY_EMSGSIZE (more than was announced), SLEY_ECLOSED
- * (aborted), SLEY_ENOMEM. After an error the same again, and the handler may as well return. Parks.
- */
+ * (aborted), SLEY_ENOMEM. After an error the same again, and the handler may as well return: the
+ * connection is broken off, or, if nothing was sent yet, the answer is a 500. Parks. */
 SLEY_EXPORT int sley_httpd_response_write(struct sley_httpd_response *response, const void *data,
                                           size_t size);
 

@@ -74,7 +74,8 @@ extern "C" {
     X(SLEY_ESERVFAIL, -4022, "the name server failed")                                       \
     X(SLEY_EREFUSED, -4023, "the name server refused to answer")                             \
     X(SLEY_ENOANSWER, -4024, "no name server answered")                                      \
-    X(SLEY_EBADANSWER, -4025, "the name server sent what cannot be read")
+    X(SLEY_EBADANSWER, -4025, "the name server sent what cannot be read")                    \
+    X(SLEY_ENOSERVER, -4026, "no name server there: connection refused")
 
 enum sley_error {
 #define SLEY__ENUM(name, value, text) name = value,
