@@ -108,9 +108,11 @@ static bool has_answered(int code)
 static void rest(struct sley__dns_job *job)
 {
     struct sley_resolver *resolver = job->resolver;
-    int rounds = job->attempt / (int)resolver->config.server_count;
-    int length = rounds < SLEY__DNS_RESTS ? rounds - 1 : SLEY__DNS_RESTS - 1;
+    int servers = (int)resolver->config.server_count, rounds, length;
 
+    check(servers > 0);
+    rounds = job->attempt / servers;
+    length = rounds < SLEY__DNS_RESTS ? rounds - 1 : SLEY__DNS_RESTS - 1;
     job->due = sley__clock_now() +
                (SLEY_MILLISECONDS(resolver->config.timeout_ms) >> (SLEY__DNS_RESTS - 1 - length));
     job->absent = 0;

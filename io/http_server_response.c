@@ -368,6 +368,7 @@ static int send_whole(struct sley_httpd_response *response)
 
     if (response->truncated && size > response->truncate_at)
         size = response->truncate_at;
+    check(!size || response->data);
     if (made && size && size <= COPY_MAX)
         made = sley__httpd_text_add(&head, response->data, size);
     else if (size)
