@@ -29,7 +29,7 @@
 #define ERRORS_MAX 64 /* kept by a scope that discards */
 
 /* What the owner waits for. */
-enum { NOTHING, ANY_END, THAT_END, ALL_ENDS, QUIET };
+enum { NOTHING, ANY_END, THAT_END, ALL_ENDS, ALL_ENDS_SHIELDED, QUIET };
 
 static inline struct sley_scope *scope_of(struct sley__family *family)
 {
@@ -101,15 +101,19 @@ static inline void tell_owner(struct sley_scope *scope)
     tell_owner_if_there(scope);
 }
 
-/* The lock is held, here and when it returns, and what `waits` says is not there. A wait for quiet
- * is shielded. The owner. */
+static bool is_shielded(int waits)
+{
+    return waits == QUIET || waits == ALL_ENDS_SHIELDED;
+}
+
+/* The lock is held, here and when it returns, and what `waits` says is not there. The owner. */
 static int wait_once(struct sley_scope *scope, int waits)
 {
     struct sley__waker waker;
     int error = 0;
 
     unlock(scope);
-    if (waits == QUIET)
+    if (is_shielded(waits))
         sley__wait_begin_shielded(&waker, "children");
     else
         error = sley__wait_begin(&waker, "children");
@@ -125,7 +129,7 @@ static int wait_once(struct sley_scope *scope, int waits)
     scope->waits = waits;
     scope->ticket = waker.ticket;
     unlock(scope);
-    error = waits == QUIET ? sley__wait_park_shielded() : sley__wait_park(SLEY_FOREVER);
+    error = is_shielded(waits) ? sley__wait_park_shielded() : sley__wait_park(SLEY_FOREVER);
     lock(scope);
     scope->waits = NOTHING;
     return error;
@@ -136,10 +140,13 @@ static int wait_once(struct sley_scope *scope, int waits)
  * the rest, the owner included. The owner. */
 static int wait_for(struct sley_scope *scope, int waits)
 {
+    struct sley_task *self = sley_self();
     int error;
 
-    if (unlikely(sley_self() != scope->family.owner))
-        return sley_self() ? SLEY_EPERM : SLEY_ENOTASK;
+    if (unlikely(!self))
+        return SLEY_ENOTASK;
+    if (unlikely(self != scope->family.owner))
+        return SLEY_EPERM;
     lock(scope);
     while (!is_there(scope, waits))
         if ((error = wait_once(scope, waits)) && !is_there(scope, waits)) {
@@ -474,7 +481,7 @@ int64_t sley_scope_gather(struct sley_scope *scope, int *results, size_t count)
 
 int sley_scope_wait(struct sley_scope *scope)
 {
-    int error = wait_for(scope, QUIET);
+    int error = wait_for(scope, ALL_ENDS_SHIELDED);
 
     if (error)
         return error;

@@ -89,9 +89,13 @@ TASK_TEST(scope, children_may_spawn_into_it)
 static void *opens_on_a_thread(UNUSED_ARG void *arg)
 {
     struct sley_scope scope;
+    struct sley_child child;
     bool inside = false;
 
     assert_code(sley_scope_open(&scope, NULL), SLEY_ENOTASK);
+    assert_code(sley_scope_next(&scope, &child), SLEY_ENOTASK);
+    assert_code((int)sley_scope_gather(&scope, NULL, 0), SLEY_ENOTASK);
+    assert_code(sley_scope_wait(&scope), SLEY_ENOTASK);
     assert_code(sley_scope_close(&scope), SLEY_ENOTASK);
     SLEY_SCOPE(&scope)
     inside = true;
@@ -396,6 +400,30 @@ TASK_TEST(scope, the_winner_of_a_race_is_told)
     cr_assert_eq(child.result, 7);
     cr_assert_eq(child.index, 1);
     assert_ok(sley_scope_close(&scope));
+    return 0;
+}
+
+static int asked_it_stays(void *arg)
+{
+    struct sley_scope *scope = arg;
+
+    assert_ok(sley_scope_ask(scope, SLEY_MILLISECONDS(1), NULL));
+    SLEY_SHIELD()
+    for (int i = 0; i < 5; i++)
+        assert_ok(sley_sleep(SLEY_MILLISECONDS(1)));
+    return returns(AS_ARG(0));
+}
+
+/* The end of a grace period is not that of a child. */
+TASK_TEST(scope, a_wait_is_for_all_of_its_children)
+{
+    struct sley_scope scope;
+
+    assert_ok(sley_scope_open(&scope, NULL));
+    spawn_in(&scope, asked_it_stays, &scope);
+    assert_ok(sley_scope_wait(&scope));
+    cr_assert_eq(ends, 1);
+    (void)sley_scope_close(&scope);
     return 0;
 }
 
