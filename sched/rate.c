@@ -110,9 +110,10 @@ static void appoint_next(struct sley_rate_limiter *limiter)
  * one's; if it has passed, it may have been made up for. */
 static void stop_keeping(struct sley_rate_limiter *limiter, int64_t turn, int error)
 {
-    int64_t now = sley__clock_now();
+    int64_t now;
 
     sley__lock_acquire(lock_of(limiter));
+    now = sley__clock_now(); /* not before: somebody else may have made up for a turn since */
     if (error && turn > now)
         limiter->next -= limiter->interval;
     serve(limiter, now);
