@@ -56,6 +56,10 @@ void sley__hostile_pause(void); /* now and then yields the processor, from a pri
 
 /* Strong compare and swap: true and *p = desired if *p was *expected, else false and *expected is
  * what was there. The failure order is the load half of the name. */
+#define cas_relaxed(p, expected, desired)                                                      \
+    (SLEY__ATOMIC_POINT(),                                                                     \
+     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_relaxed, \
+                                             memory_order_relaxed))
 #define cas_acquire(p, expected, desired)                                                      \
     (SLEY__ATOMIC_POINT(),                                                                     \
      atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acquire, \

@@ -139,7 +139,7 @@ static bool look_again(struct sley__sched *sched, struct sley__worker *carrier, 
 
     if (!sample->holder)
         return false;
-    trial = load_relaxed(&carrier->trial);
+    trial = load_relaxed(&carrier->trial) & SLEY__TRIAL_MASK;
     changed = has_changed(sample);
     if (!changed && !sample->at_it)
         sample->at_it = was_at_it(&sched->monitor, carrier, sample);

@@ -127,12 +127,14 @@ static void give(struct sley__worker *spare, struct sley__worker *worker, bool t
 {
     struct sley__sched *sched = worker->sched;
     struct sley__worker *post = &sched->workers[worker->post];
+    uint32_t loss = (load_relaxed(&worker->trial) | SLEY__TRIAL_MASK) + 1; /* its next one */
 
     spare->post = worker->post;
     spare->victims = worker->victims;
     spare->timers = worker->timers;
     spare->judges = trial ? worker : NULL;
-    store_relaxed(&worker->trial, trial ? SLEY__TRIAL_OPEN : SLEY__TRIAL_NONE);
+    spare->judged_loss = loss;
+    store_relaxed(&worker->trial, loss + (trial ? SLEY__TRIAL_OPEN : SLEY__TRIAL_NONE));
     store_release(&post->holder, spare); /* partner: the monitor's look at it */
     sley__count(post->reliefs, 1);
     if (sched->on_lost)
@@ -272,11 +274,12 @@ static void judge(struct sley__worker *worker)
 {
     struct sley__worker *other = worker->judges;
     bool guilty = sley__worker_drain(worker);
+    uint32_t open = worker->judged_loss + SLEY__TRIAL_OPEN;
+    uint32_t verdict = worker->judged_loss + (guilty ? SLEY__TRIAL_GUILTY : SLEY__TRIAL_ACQUITTED);
 
     worker->judges = NULL;
-    /* Relaxed: it says nothing but itself. */
-    store_relaxed(&other->trial, guilty ? SLEY__TRIAL_GUILTY : SLEY__TRIAL_ACQUITTED);
-    if (guilty)
+    /* Relaxed: it says nothing but itself. In vain if it has lost another post since. */
+    if (cas_relaxed(&other->trial, &open, verdict) && guilty)
         sley__futex_wake(&worker->sched->monitor.signal, 1);
 }
 

@@ -83,12 +83,14 @@ enum sley__charge {
     SLEY__CHARGE_STALL,       /* others waited: it is counted and asked */
 };
 
-/* Whether events waited for one that has lost its post. */
+/* Whether events waited for one that has lost its post. In the word above the verdict stands which
+ * of its losses it is for: whoever stands in may come so late that it has lost another one. */
 enum sley__trial {
     SLEY__TRIAL_NONE, /* that was not the question */
     SLEY__TRIAL_OPEN, /* whoever stands in has not looked yet */
     SLEY__TRIAL_ACQUITTED,
     SLEY__TRIAL_GUILTY, /* the first look has made a task ready */
+    SLEY__TRIAL_MASK = 3,
 };
 
 /* Gives the post of `worker`, whose `finds` and switches were these when it was looked at, to a

@@ -128,8 +128,9 @@ struct sley__worker {
     struct sley__monitor_sample suspicion; /* the monitor's: it may be a stall, see monitor.c */
     atomic(uint32_t) trial;      /* enum sley__trial: of who has lost a post. Under relief.lock by
                                     the giver, then by who stands in; the monitor reads */
-    struct sley__worker *judges; /* whose trial it is to decide, or NULL. By the giver, before
-                                    `standing` */
+    struct sley__worker *judges; /* whose trial it is to decide, or NULL, and for which of that
+                                    one's losses. By the giver, before `standing` */
+    uint32_t judged_loss;
 
     /* Of the post `index`; unused in spare carriers. */
     atomic(struct sley__worker *) holder; /* who has it. Under relief.lock; the dump reads */

@@ -97,7 +97,7 @@ static bool is_acquitted(void)
     const struct sley__worker *carrier = sley_self()->worker;
 
     return load_relaxed(&carrier->standing) == SLEY__POST_LOST &&
-           load_relaxed(&carrier->trial) == SLEY__TRIAL_ACQUITTED;
+           (load_relaxed(&carrier->trial) & SLEY__TRIAL_MASK) == SLEY__TRIAL_ACQUITTED;
 }
 
 static void hog_until_acquitted(void)
