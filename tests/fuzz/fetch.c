@@ -123,8 +123,8 @@ static void fuzz_journal(const char *data, size_t size)
 
         must(name);
         *name++ = '\0';
-        fetch_journal_line(
-            &text, &(struct fetch_item){.url = url, .name = name, .size = journal.entries[i].size});
+        fetch_journal_line(&text, &(struct fetch_item){
+                                      .shown = url, .name = name, .size = journal.entries[i].size});
         free(url);
     }
     again = journal_of(text.bytes ? text.bytes : "", text.length);
@@ -144,7 +144,7 @@ static size_t place_of(const struct fetch_list *list, const struct fetch_journal
 
     for (size_t i = 0; i < list->count; i++) {
         const struct fetch_item *item = fetch_list_at(list, i);
-        if (strlen(item->url) == url && strncmp(item->url, entry->key, url) == 0 &&
+        if (strlen(item->shown) == url && strncmp(item->shown, entry->key, url) == 0 &&
             strcmp(item->name, entry->key + url + 1) == 0 && item->size == entry->size)
             return i;
     }
