@@ -12,10 +12,10 @@
  *   a timer of this post that is due: who searches fires it, but who sleeps knows only those that
  *   were set before it went to sleep;
  *
- *   an event, if there is a poller: those that sleep have left the events to a worker that is awake
- *   (search.c), which is this one. Nobody can tell whether there are any; so the post changes
- * hands, and whoever stands in looks first of all whether there were (relief.c). If not, nobody has
- *   waited, and nothing is counted.
+ *   an event, if there is a poller: those that sleep have left the events to a worker that is
+ *   awake (search.c), which is this one. Nobody can tell whether there are any; so the post
+ *   changes hands, and whoever stands in looks first of all whether there were (relief.c). If not,
+ *   nobody has waited, and nothing is counted.
  *
  * A worker whose task has announced that it will block has stepped down itself, and is looked at
  * here only if no carrier could be had then.

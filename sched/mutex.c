@@ -32,7 +32,7 @@
  * also changed without it. Before it parks a task looks SPINS times whether the mutex comes free:
  * it mostly does where the owner runs on another core, and never where there is one worker. Not
  * more often: each look takes the line from the owner, whose next lock and unlock then wait for it
- * (a look at each pause: 35 ns an operation on two workers; at every tenth 11).
+ * (a look at each pause: 35 ns an operation on two workers; at every tenth 10).
  *
  * Sources: Go's sync.Mutex for barging with a bound and the waking bit. Rejected: a queue lock
  * (MCS, CLH: strict order), Go's bound of 1 ms in time (a clock in every slow path).

@@ -1,19 +1,11 @@
 /* procpool_dispatch.c, the time of jobs: with a child that is played by the test, and with what the
  * clock would say. */
 #define _GNU_SOURCE
-#include <criterion/criterion.h>
-#include <signal.h>
-#include <unistd.h>
-
-#include "platform.h"
-#include "procpool_impl.h"
+#include "procpool_played.h"
 
 #define TIMEOUT INT64_C(100000000000) /* more than a test takes: no time passes by itself */
 #define YEAR    INT64_C(31536000000000000)
 
-static struct sley_procpool pool;
-static struct sley__fd ends; /* the socket to the supervisor */
-static int supervisor;
 static struct sley__procchild *child;
 static struct sley_job jobs[3];
 
@@ -26,31 +18,13 @@ static void submit(struct sley_job *job)
 
 static void begin(void)
 {
-    int pair[2];
-
-    cr_assert_eq(sley__message_pair(pair), 0);
-    ends.fd = pair[0];
-    supervisor = pair[1];
-    pool.socket = &ends;
-    pool.options.max = 1;
-    list_init(&pool.children);
-    list_init(&pool.idle);
-    list_init(&pool.busy);
-    list_init(&pool.full);
-    list_init(&pool.ending);
+    open_pool();
     submit(&jobs[0]);
     cr_assert_eq(pool.in_rings, 1);
     child = container_of(pool.children.next, struct sley__procchild, link);
 }
 
-static void end(void)
-{
-    sley__pool_abort(&pool, SLEY_ECLOSED);
-    close(ends.fd);
-    close(supervisor);
-}
-
-TestSuite(procpool_dispatch, .init = begin, .fini = end);
+TestSuite(procpool_dispatch, .init = begin, .fini = close_pool);
 
 /* What a child does. */
 static void set(uint64_t position, unsigned state)

@@ -1,42 +1,13 @@
 /* procpool_fate.c with a supervisor and children that are played by the test. */
 #define _GNU_SOURCE
-#include <criterion/criterion.h>
-#include <signal.h>
-#include <unistd.h>
+#include "procpool_played.h"
 
-#include "platform.h"
-#include "procpool_impl.h"
+#include <signal.h>
 
 /* As of wait(). */
 #define SEGV_STATUS SIGSEGV
 
-static struct sley_procpool pool;
-static struct sley__fd ends; /* the socket to the supervisor */
-static int supervisor;
 static struct sley_job queued = {.error = 1};
-
-static void open_pool(void)
-{
-    int pair[2];
-
-    cr_assert_eq(sley__message_pair(pair), 0);
-    ends.fd = pair[0];
-    supervisor = pair[1];
-    pool.socket = &ends;
-    pool.options.max = 1;
-    list_init(&pool.children);
-    list_init(&pool.idle);
-    list_init(&pool.busy);
-    list_init(&pool.full);
-    list_init(&pool.ending);
-}
-
-static void close_pool(void)
-{
-    sley__pool_abort(&pool, SLEY_ECLOSED);
-    close(ends.fd);
-    close(supervisor);
-}
 
 TestSuite(procpool_fate, .init = open_pool, .fini = close_pool);
 
