@@ -4,6 +4,7 @@
 #ifndef SLEY_REACTOR_H
 #define SLEY_REACTOR_H
 
+#include "breakage.h"
 #include "lock.h"
 #include "loop.h"
 #include "readiness.h"
@@ -20,8 +21,9 @@ struct sley__fd {
         struct sley__fd *next_free;    /* else, under the reactor's lock */
     };
     int fd;       /* constant while in use; -1 when free */
-    uint8_t kind; /* the owner's; the reactor does not look at these two */
+    uint8_t kind; /* the owner's; the reactor does not look at these three */
     uint8_t traits;
+    struct sley__breakage breakage; /* two bytes; both fill the cache line */
 };
 
 struct sley__fd_chunk;

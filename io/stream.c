@@ -65,6 +65,7 @@ int sley__stream_add(struct sley__reactor *reactor, int descriptor, enum sley_st
         return error;
     fd->kind = (uint8_t)kind;
     fd->traits = traits_of(kind);
+    sley__breakage_init(&fd->breakage);
     *out = container_of(fd, struct sley_stream, fd);
     return 0;
 }
@@ -124,6 +125,24 @@ static ALWAYS_INLINE int try_read(struct sley__fd *fd, void *buffer, size_t size
     return sley__sys_read(fd->fd, buffer, size);
 }
 
+/* A system call found the end of the stream, or an error: what the reader is to be told, or 0,
+ * which says that it must be tried again. */
+static NOINLINE int read_ended(struct sley__fd *fd, int result)
+{
+    int broken;
+
+    if (result == -EINTR)
+        return 0;
+    if (result < 0) {
+        sley__breakage_note(&fd->breakage, result);
+        return sley__fd_error(fd, result);
+    }
+    broken = sley__breakage_at_end(&fd->breakage);
+    if (broken == SLEY_EAGAIN)
+        return 0;
+    return sley__fd_error(fd, broken ? broken : SLEY_EOF);
+}
+
 /* One try: how many bytes, SLEY_EAGAIN where it is to wait, another error, or 0, which says that it
  * must be tried again. */
 static ALWAYS_INLINE int read_plain(struct sley__fd *fd, void *buffer, size_t size, uint64_t seen)
@@ -139,11 +158,7 @@ static ALWAYS_INLINE int read_plain(struct sley__fd *fd, void *buffer, size_t si
         sley__wait_spend();
         return result;
     }
-    if (result == 0)
-        return sley__fd_error(fd, SLEY_EOF);
-    if (sley__would_block(result))
-        return SLEY_EAGAIN;
-    return result == -EINTR ? 0 : sley__fd_error(fd, result);
+    return sley__would_block(result) ? SLEY_EAGAIN : read_ended(fd, result);
 }
 
 int sley_stream_read(struct sley_stream *stream, void *buffer, size_t size)
@@ -191,15 +206,23 @@ int sley__stream_await(struct sley_stream *stream)
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+static int try_send(struct sley__fd *fd, const struct iovec *parts, int count, size_t size)
+{
+    int result;
+
+    sley__breakage_write_begins(&fd->breakage);
+    result = count == 1 ? sley__sys_send(fd->fd, parts->iov_base, size)
+                        : sley__sys_sendv(fd->fd, parts, count);
+    sley__breakage_write_ends(&fd->breakage, result);
+    return result;
+}
+
 /* One system call, for `size` bytes in all. */
 static int try_write(struct sley__fd *fd, const struct iovec *parts, int count, size_t size)
 {
-    bool pipe = fd->kind == SLEY_STREAM_PIPE;
-
     if (fd->traits & SLEY__IS_SOCKET)
-        return count == 1 ? sley__sys_send(fd->fd, parts->iov_base, size)
-                          : sley__sys_sendv(fd->fd, parts, count);
-    return sley__sys_writev(fd->fd, parts, count, pipe);
+        return try_send(fd, parts, count, size);
+    return sley__sys_writev(fd->fd, parts, count, fd->kind == SLEY_STREAM_PIPE);
 }
 
 /* Writes some: how many bytes, or an error. 0 says that it must be tried again. */

@@ -179,6 +179,82 @@ TASK_TEST(reset)
     return 0;
 }
 
+/* The kernel tells an error once, and then it is the end of the stream, to look at. */
+TASK_TEST(reset_told_to_the_writer)
+{
+    struct pair pair;
+    char buffer[8];
+
+    open_pair(&pair);
+    assert_ok(sley_stream_write(pair.client, "half", 4, NULL));
+    assert_ok(sley_stream_reset_on_close(pair.client));
+    sley_stream_free(pair.client);
+    pair.client = NULL;
+    assert_error(sley_stream_write(pair.server, "x", 1, NULL), SLEY_ECONNRESET);
+    cr_assert_eq(sley_stream_read(pair.server, buffer, sizeof(buffer)), 4);
+    assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
+    assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
+    assert_error(sley_stream_write(pair.server, "x", 1, NULL), SLEY_EPIPE);
+    close_pair(&pair);
+    return 0;
+}
+
+TASK_TEST(reset_told_to_the_reader)
+{
+    struct pair pair;
+    char buffer[8];
+
+    open_pair(&pair);
+    assert_ok(sley_stream_reset_on_close(pair.client));
+    sley_stream_free(pair.client);
+    pair.client = NULL;
+    assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
+    assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
+    close_pair(&pair);
+    return 0;
+}
+
+/* Its end has come in order, and it reads no more: what it has sent is whole. */
+TASK_TEST(end_before_a_broken_write)
+{
+    struct pair pair;
+    char buffer[8];
+
+    open_pair(&pair);
+    assert_ok(sley_stream_write(pair.client, "whole", 5, NULL));
+    sley_stream_free(pair.client);
+    pair.client = NULL;
+    while (sley_stream_write(pair.server, "x", 1, NULL) == 0)
+        sley_yield(); /* the first one only asks for the reset */
+    assert_error(sley_stream_write(pair.server, "x", 1, NULL), SLEY_EPIPE);
+    cr_assert_eq(sley_stream_read(pair.server, buffer, sizeof(buffer)), 5);
+    assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_EOF);
+    close_pair(&pair);
+    return 0;
+}
+
+/* A record that had a broken connection is used for the next one. */
+TASK_TEST(end_after_a_reset_before)
+{
+    struct pair pair;
+    char buffer[8];
+
+    for (int i = 0; i < 10; i++) {
+        open_pair(&pair);
+        if (i % 2 == 0) {
+            assert_ok(sley_stream_reset_on_close(pair.client));
+            sley_stream_free(pair.client);
+            assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
+        } else {
+            sley_stream_free(pair.client);
+            assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_EOF);
+        }
+        pair.client = NULL;
+        close_pair(&pair);
+    }
+    return 0;
+}
+
 TASK_TEST(nothing_to_move)
 {
     struct pair pair;

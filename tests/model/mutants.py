@@ -62,7 +62,8 @@ Result = collections.namedtuple("Result", "state killer detail")
 
 # --- the mutants -----------------------------------------------------------------------------
 
-OPERATION = re.compile(rb"(?<![\x20-\x7e])((?:sched|io|tests/model/platform_model)[\w/.]*\.[ch]):(\d+): "
+OPERATION = re.compile(rb"(?<![\x20-\x7e])"
+                       rb"((?:sched|io|tests/model/(?:platform_model|models/\.\.))[\w/.]*\.[ch]):(\d+): "
                        rb"((load|store|exchange|cas|fetch|fence)_([a-z_]+)\([^\0]*)(?=\0)")
 
 

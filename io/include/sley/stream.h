@@ -44,7 +44,8 @@ SLEY_EXPORT enum sley_stream_kind sley_stream_kind(const struct sley_stream *str
 /* Reads what is there, at least one byte, at most `size` (and INT_MAX): how many, or
  *   SLEY_EOF         the peer has sent everything
  *   SLEY_ECONNRESET  the peer has broken the connection; also SLEY_ETIMEDOUT, SLEY_EHOSTUNREACH as
- *                    the kernel reports them
+ *                    the kernel reports them. Here also if a write was told first, and from then on
+ *                    each time, once what came before is read: never SLEY_EOF instead
  *   SLEY_ECLOSED     sley_stream_close() was called here
  *   SLEY_EBUSY       another task waits to read it
  *   SLEY_ECANCELED, SLEY_ETIMEDOUT, SLEY_ENOTASK
