@@ -1,13 +1,18 @@
 /* The events of one descriptor against everything else that can end a wait, at random distances:
  *
- *   deadline   a reader whose every read has a deadline of a few microseconds, against a writer
- * that sends one byte at a time: no byte may be lost or doubled, whoever wins close      a
- * connection closed under a reader and a writer cancel     a reader cancelled while its data comes
- *   recycle    connections opened and freed all the time, so that stale events meet new owners
+ *   deadline  a reader whose every read has a deadline of a few microseconds, against a writer that
+ *             sends one byte at a time: no byte may be lost or doubled, whoever wins
+ *   close     a connection closed under a reader and a writer
+ *   reset     a connection that the peer breaks under a reader and a writer, of which the kernel
+ *             tells one: the other may not take it for the end
+ *   cancel    a reader cancelled while its data comes
+ *   recycle   connections opened and freed all the time, so that stale events meet new owners
  */
+#include <stdatomic.h>
+
 #include "io_stress.h"
 
-enum { BYTES = 4000, CLOSES = 1000, CANCELS = 2000, RECYCLERS = 8, RECYCLES = 150 };
+enum { BYTES = 4000, CLOSES = 1000, RESETS = 1000, CANCELS = 2000, RECYCLERS = 8, RECYCLES = 150 };
 
 struct pair {
     struct sley_stream *a, *b;
@@ -125,6 +130,61 @@ static void close_against_all(void)
     }
 }
 
+/* --- reset ------------------------------------------------------------------------------------ */
+
+static atomic_int told_to_readers;
+
+static int read_until_broken(void *arg)
+{
+    struct pair *pair = arg;
+    char buffer[100];
+    int count;
+
+    do
+        count = sley_stream_read(pair->a, buffer, sizeof(buffer));
+    while (count > 0);
+    must_be(count, SLEY_ECONNRESET);
+    must_be(sley_stream_read(pair->a, buffer, sizeof(buffer)), SLEY_ECONNRESET);
+    return 0;
+}
+
+static int write_until_broken(void *arg)
+{
+    struct pair *pair = arg;
+    int error;
+
+    do
+        error = sley_stream_write(pair->a, "x", 1, NULL);
+    while (error == 0);
+    must(error == SLEY_EPIPE || error == SLEY_ECONNRESET);
+    told_to_readers += error == SLEY_EPIPE;
+    return 0;
+}
+
+static void reset_against_all(void)
+{
+    uint32_t random = 11;
+
+    for (int i = 0; i < RESETS; i++) {
+        struct pair pair;
+        struct sley_task *reader, *writer;
+
+        open_pair(&pair);
+        must_be(sley_spawn(read_until_broken, &pair, NULL, &reader), 0);
+        must_be(sley_spawn(write_until_broken, &pair, NULL, &writer), 0);
+        if (next_random(&random) % 2)
+            must_be(sley_stream_write(pair.b, "some", 4, NULL), 0);
+        for (uint32_t n = next_random(&random) % 4; n > 0; n--)
+            must_be(sley_yield(), 0);
+        must_be(sley_stream_reset_on_close(pair.b), 0);
+        sley_stream_free(pair.b);
+        must_be(sley_join(reader, NULL), 0);
+        must_be(sley_join(writer, NULL), 0);
+        sley_stream_free(pair.a);
+    }
+    printf("reset: %d of %d were told to the reader first\n", told_to_readers, RESETS);
+}
+
 /* --- cancel ----------------------------------------------------------------------------------- */
 
 static int read_one(void *arg)
@@ -235,6 +295,7 @@ static int run(void *unused __attribute__((unused)))
     must_be(sley_tcp_listen("127.0.0.1:0", NULL, &listener), 0);
     deadline_against_event();
     close_against_all();
+    reset_against_all();
     cancel_against_event();
     recycle();
     sley_listener_free(listener);
