@@ -162,6 +162,13 @@ TASK_TEST(end_right_behind_the_data)
     return 0;
 }
 
+static void reset_by_client(struct pair *pair)
+{
+    assert_ok(sley_stream_reset_on_close(pair->client));
+    sley_stream_free(pair->client);
+    pair->client = NULL;
+}
+
 TASK_TEST(reset)
 {
     struct pair pair;
@@ -169,9 +176,8 @@ TASK_TEST(reset)
     int error;
 
     open_pair(&pair);
-    assert_ok(sley_stream_reset_on_close(pair.client));
-    sley_stream_free(pair.client);
-    pair.client = NULL;
+    reset_by_client(&pair);
+    assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
     assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
     error = sley_stream_write(pair.server, "x", 1, NULL);
     cr_assert(error == SLEY_EPIPE || error == SLEY_ECONNRESET, "%s", sley_error_name(error));
@@ -187,29 +193,12 @@ TASK_TEST(reset_told_to_the_writer)
 
     open_pair(&pair);
     assert_ok(sley_stream_write(pair.client, "half", 4, NULL));
-    assert_ok(sley_stream_reset_on_close(pair.client));
-    sley_stream_free(pair.client);
-    pair.client = NULL;
+    reset_by_client(&pair);
     assert_error(sley_stream_write(pair.server, "x", 1, NULL), SLEY_ECONNRESET);
     cr_assert_eq(sley_stream_read(pair.server, buffer, sizeof(buffer)), 4);
     assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
     assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
     assert_error(sley_stream_write(pair.server, "x", 1, NULL), SLEY_EPIPE);
-    close_pair(&pair);
-    return 0;
-}
-
-TASK_TEST(reset_told_to_the_reader)
-{
-    struct pair pair;
-    char buffer[8];
-
-    open_pair(&pair);
-    assert_ok(sley_stream_reset_on_close(pair.client));
-    sley_stream_free(pair.client);
-    pair.client = NULL;
-    assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
-    assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
     close_pair(&pair);
     return 0;
 }
@@ -241,15 +230,13 @@ TASK_TEST(end_after_a_reset_before)
 
     for (int i = 0; i < 10; i++) {
         open_pair(&pair);
-        if (i % 2 == 0) {
-            assert_ok(sley_stream_reset_on_close(pair.client));
-            sley_stream_free(pair.client);
-            assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
-        } else {
-            sley_stream_free(pair.client);
-            assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_EOF);
-        }
+        reset_by_client(&pair);
+        assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
+        close_pair(&pair);
+        open_pair(&pair);
+        sley_stream_free(pair.client);
         pair.client = NULL;
+        assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_EOF);
         close_pair(&pair);
     }
     return 0;
