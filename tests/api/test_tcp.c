@@ -234,9 +234,10 @@ TASK_TEST(end_after_a_reset_before)
         assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_ECONNRESET);
         close_pair(&pair);
         open_pair(&pair);
-        sley_stream_free(pair.client);
-        pair.client = NULL;
+        assert_ok(sley_stream_shutdown(pair.client));
         assert_error(sley_stream_read(pair.server, buffer, sizeof(buffer)), SLEY_EOF);
+        assert_ok(sley_stream_shutdown(pair.server));
+        assert_error(sley_stream_read(pair.client, buffer, sizeof(buffer)), SLEY_EOF);
         close_pair(&pair);
     }
     return 0;
