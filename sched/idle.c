@@ -103,13 +103,14 @@ bool sley__idle_stop_search(struct sley__idle *idle)
     return sley__idle_searching(fetch_add_seq_cst(&idle->state, -SEARCHING)) == 1;
 }
 
-bool sley__idle_announce(struct sley__idle *idle, unsigned worker, bool searching)
+bool sley__idle_announce(struct sley__idle *idle, unsigned worker, bool searching, bool doze)
 {
     uint32_t before, change = SLEEPING - (searching ? SEARCHING : 0);
 
     fetch_or_seq_cst(&idle->sleepers[worker / 64], (uint64_t)1 << worker % 64);
     before = fetch_add_seq_cst(&idle->state, change);
-    fence_heavy(); /* partner: fence_light in sley__idle_should_wake */
+    if (!doze)
+        fence_heavy(); /* partner: fence_light in sley__idle_should_wake */
     return sley__idle_sleeping(before + change) == idle->workers;
 }
 

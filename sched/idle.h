@@ -23,9 +23,17 @@
  * comes to W1, after which W3 sees the task; if it finds something, it stops searching and, being
  * the last one to do so, notifies in turn (the task that it found may not have been the only one).
  * So wake-ups spread one after another, as in Go and Tokio, and a burst of submits wakes one
- * worker, not all of them one by one. Rejected: a counter of sleepers without the searching half
- * (each submit of a burst pays a futex wake, 8-10 us); waking by condition variable (cannot choose
- * the nearest).
+ * worker, not all of them one by one.
+ *
+ * A doze is a sleep that ends by itself within a millisecond, because a timer is due then. It does
+ * without W2: where thousands of timers fire in a second, the interrupts that the fence sends to
+ * all cores are the dearest part of going to sleep. If S1 and S3, or W1 and W3, miss each other
+ * because a store is still on its way, the task waits for the end of the doze at most: the worker
+ * searches then, and even if it finds work of its own it is the last one that searched, and
+ * notifies.
+ *
+ * Rejected: a counter of sleepers without the searching half (each submit of a burst pays a futex
+ * wake, 8-10 us); waking by condition variable (cannot choose the nearest).
  */
 #ifndef SLEY_IDLE_H
 #define SLEY_IDLE_H
@@ -77,8 +85,8 @@ MUST_USE bool sley__idle_start_search(struct sley__idle *idle);
 /* A searching worker has found work. True: it was the last one, and must notify in turn. */
 MUST_USE bool sley__idle_stop_search(struct sley__idle *idle);
 
-/* W1 and W2. True: now every worker sleeps. */
-bool sley__idle_announce(struct sley__idle *idle, unsigned worker, bool searching);
+/* W1, and W2 but for a doze. True: now every worker sleeps. */
+bool sley__idle_announce(struct sley__idle *idle, unsigned worker, bool searching, bool doze);
 
 /* W4: false if somebody has chosen this worker already: then it waits for the wake that is on its
  * way. In either case it is searching afterwards. */

@@ -46,11 +46,12 @@
 #define RICH                ((int64_t)40000) /* ns: booty that lasts as long was worth ten steals */
 #define STEAL_GAP_MAX       ((int64_t)320000) /* ns */
 #define WATCH_MAX           ((int64_t)400000) /* ns: how long it waits for work that it may not steal yet */
-#define ASK_GAP             ((int64_t)5000)  /* ns between two requests: each costs a spawn */
-#define ANSWER_MAX          ((int64_t)50000) /* ns: how long it waits for an answer */
-#define NAP_MIN             ((int64_t)80000) /* ns: a shorter nap costs more than it saves */
-#define PEEK_PAUSES         32               /* cpu_relax between two peeks, about 1 us */
-#define SPIN_MAX            ((int64_t)60000) /* ns: never longer, whatever wake-ups cost */
+#define ASK_GAP             ((int64_t)5000)      /* ns between two requests: each costs a spawn */
+#define ANSWER_MAX          ((int64_t)50000)     /* ns: how long it waits for an answer */
+#define NAP_MIN             ((int64_t)80000)     /* ns: a shorter nap costs more than it saves */
+#define DOZE_MAX            SLEY_MILLISECONDS(1) /* see idle.h */
+#define PEEK_PAUSES         32                   /* cpu_relax between two peeks, about 1 us */
+#define SPIN_MAX            ((int64_t)60000)     /* ns: never longer, whatever wake-ups cost */
 #define SPIN_CREDIT_MAX     3
 #define TRIM_AFTER          SLEY_MILLISECONDS(100) /* without work, before pages are given back */
 #define OTHERS_TIMERS_SLACK SLEY_MILLISECONDS(2)
@@ -475,8 +476,9 @@ static void learn_wake_cost(struct sley__worker *worker, int64_t slept_from)
 static void go_to_sleep(struct sley__worker *worker, int64_t *since)
 {
     struct sley__sched *sched = worker->sched;
-    bool all = sley__idle_announce(&sched->idle, worker->index, worker->searching), woken = false;
-    int64_t from;
+    int64_t doze_end = worker->now + DOZE_MAX, from, until;
+    bool doze = sley__wheel_next(worker->timers) <= doze_end, woken = false;
+    bool all = sley__idle_announce(&sched->idle, worker->index, worker->searching, doze);
 
     if (!work_anywhere(worker)) {
         sley__forkers_ask(sched); /* what is handed out while we sleep wakes us */
@@ -485,7 +487,8 @@ static void go_to_sleep(struct sley__worker *worker, int64_t *since)
         from = sley__clock_now();
         SLEY_PROBE1(sleep, worker->index);
         sley__worker_rest(worker);
-        woken = sley__parker_sleep(&worker->parker, sleep_until(worker, *since));
+        until = sleep_until(worker, *since); /* later than that timer, if another has fired it */
+        woken = sley__parker_sleep(&worker->parker, doze ? min_i64(until, doze_end) : until);
         sley__worker_rise(worker);
         SLEY_PROBE1(wake, worker->index);
         worker->now = sley__clock_now();

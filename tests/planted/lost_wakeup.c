@@ -33,7 +33,7 @@ static bool looks_again(void)
 /* W1 to W5. */
 static void sleep_until_woken(void)
 {
-    sley__idle_announce(&idle, 0, false);
+    sley__idle_announce(&idle, 0, false, false);
     if (looks_again() && load_relaxed(&queue) && sley__idle_retract(&idle, 0))
         return;
     sley__parker_sleep(&parker, SLEY_FOREVER);

@@ -26,7 +26,7 @@ static void expect(unsigned searching, unsigned sleeping)
 /* A worker that was running goes to sleep. */
 static bool sleep_from_running(unsigned worker)
 {
-    return sley__idle_announce(&idle, worker, false);
+    return sley__idle_announce(&idle, worker, false, false);
 }
 
 Test(idle, begins_with_everybody_running)
@@ -62,7 +62,7 @@ Test(idle, a_single_worker_is_always_the_last)
     start(1);
     cr_assert(sleep_from_running(0));
     cr_assert(sley__idle_retract(&idle, 0));
-    cr_assert(sley__idle_announce(&idle, 0, true));
+    cr_assert(sley__idle_announce(&idle, 0, true, false));
     expect(0, 1);
 }
 
@@ -71,7 +71,7 @@ Test(idle, a_searcher_that_goes_to_sleep_searches_no_more)
     start(2);
     cr_assert(sley__idle_start_search(&idle));
     expect(1, 0);
-    cr_assert(!sley__idle_announce(&idle, 0, true));
+    cr_assert(!sley__idle_announce(&idle, 0, true, false));
     expect(0, 1);
 }
 

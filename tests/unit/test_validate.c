@@ -541,7 +541,7 @@ static void pretend_to_rest(void)
 /* As if this worker slept. */
 static void pretend_to_sleep(void)
 {
-    sley__idle_announce(&sched->idle, 0, false);
+    sley__idle_announce(&sched->idle, 0, false, false);
     pretend_to_rest();
 }
 

@@ -169,7 +169,7 @@ static void fork_owing(void)
 /* As go_to_sleep() of search.c. */
 static void go_to_sleep(void)
 {
-    sley__idle_announce(&lab_sched.idle, 1, false);
+    sley__idle_announce(&lab_sched.idle, 1, false, false);
     sley__forkers_ask(&lab_sched);
 }
 

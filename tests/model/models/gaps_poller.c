@@ -76,7 +76,7 @@ static void sleep_for_ever(unsigned thread)
 
     (void)thread;
     for (;;) {
-        if (sley__idle_announce(idle, 0, searching))
+        if (sley__idle_announce(idle, 0, searching, false))
             sley__sched_arm(&runtime.sched);
         sley__parker_sleep(&worker.parker, INT64_MAX);
         sley__sched_disarm(&runtime.sched);

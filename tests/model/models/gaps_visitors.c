@@ -8,7 +8,7 @@
 static void setup(void)
 {
     workers_init(1);
-    model_assert(sley__idle_announce(&sched.idle, 0, false), "it is the only one");
+    model_assert(sley__idle_announce(&sched.idle, 0, false, false), "it is the only one");
 }
 
 static void wake(unsigned thread)

@@ -122,6 +122,7 @@ static bool search(struct sley__worker *worker)
     return take();
 }
 
+/* The first sleep, with a timer, is a doze. */
 static int64_t sleep_until(struct sley__worker *worker)
 {
     if (!cast()->timer || worker->now)
@@ -132,8 +133,9 @@ static int64_t sleep_until(struct sley__worker *worker)
 
 static void go_to_sleep(struct sley__worker *worker, enum begin begin)
 {
-    bool all =
-        begin == SEARCHES && sley__idle_announce(&sched.idle, worker->index, worker->searching);
+    bool doze = cast()->timer && !worker->now;
+    bool all = begin == SEARCHES &&
+               sley__idle_announce(&sched.idle, worker->index, worker->searching, doze);
     bool woken = false;
 
     if (begin == ASLEEP || !work_anywhere()) {
@@ -258,7 +260,7 @@ static void setup(void)
         workers[i].now = 0;
         if (cast()->begin[i] != ANNOUNCED && cast()->begin[i] != ASLEEP)
             continue;
-        if (sley__idle_announce(&sched.idle, i, false))
+        if (sley__idle_announce(&sched.idle, i, false, false))
             sley__sched_arm(&sched);
     }
 }
@@ -332,6 +334,11 @@ IDLE(idle_timer, 2, "a submit to one whose sleep ends by itself",
 IDLE(idle_timer_two, 3, "... and another one sleeps",
      CAST(.workers = 2, .producers = 1, .submits = 1, .timer = true, .begin = {ASLEEP, ASLEEP}),
      .must_see = {"chosen while retracting"})
+IDLE(idle_doze, 2, "one worker that dozes, and then sleeps",
+     CAST(.workers = 1, .producers = 1, .submits = 1, .timer = true, .watched = true))
+IDLE(idle_doze_two, 3, "... and another one sleeps; tasks that never end",
+     CAST(.workers = 2, .producers = 1, .submits = 2, .timer = true, .hogs = true,
+          .begin = {ASLEEP, SEARCHES}))
 IDLE(idle_stop, 3, "stopping one that sleeps and one that goes to sleep",
      CAST(.workers = 2, .stops = true, .begin = {ASLEEP, SEARCHES}))
 IDLE(idle_stop_submit, 3, "stopping against a submit",

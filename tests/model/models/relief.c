@@ -121,7 +121,7 @@ static void setup_monitor(void)
     workers_init(1);
     workers[0].holder = &workers[0];
     workers[0].finds = 1; /* it sleeps */
-    ensure(sley__idle_announce(&sched.idle, 0, false));
+    ensure(sley__idle_announce(&sched.idle, 0, false, false));
     ensure(sley__monitor_start(&sched, SLEY_MILLISECONDS(10)) == 0);
 }
 
