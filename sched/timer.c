@@ -12,6 +12,8 @@
  */
 #include "timer_impl.h"
 
+#include <string.h>
+
 #include <sley/time.h>
 
 #define NO_TICK INT64_MAX
@@ -166,25 +168,31 @@ static void cascade(struct sley__wheel *wheel)
     }
 }
 
-/* Takes timers out of the slot of tick now, which are due. Under the lock. */
+/* Takes timers out of the slot of tick now, which are due. A timer is a miss, and the way to the
+ * next one waits for it: so they are taken from both ends in turn, and two are on their way. `due`
+ * has them in the order they were armed in; of more than `max` those in the middle come later.
+ * Under the lock. */
 static size_t fire(struct sley__wheel *wheel, struct sley__timer_due *due, size_t max)
 {
     unsigned slot = place(wheel->now, 0);
-    struct list *list = &wheel->slot[slot], *link;
-    size_t n = 0;
+    struct list *list = &wheel->slot[slot];
+    size_t oldest = 0, newest = max; /* due[oldest..newest) is still free */
 
     if (!(wheel->used[slot / 64] & bit(slot)))
         return 0;
-    while (n < max && (link = list_pop_front(list))) {
+    for (bool back = false; oldest < newest && !list_empty(list); back = !back) {
+        struct list *link = back ? list->prev : list->next;
         struct sley__timer *timer = container_of(link, struct sley__timer, link);
 
-        __builtin_prefetch(list->next, 1);
-        due[n++] = (struct sley__timer_due){timer->task, timer->ticket};
+        list_remove(link);
+        __builtin_prefetch(back ? list->prev : list->next, 1);
+        due[back ? --newest : oldest++] = (struct sley__timer_due){timer->task, timer->ticket};
         wheel->count--;
     }
     if (list_empty(list))
         wheel->used[slot / 64] &= ~bit(slot);
-    return n;
+    memmove(due + oldest, due + newest, (max - newest) * sizeof *due);
+    return oldest + max - newest;
 }
 
 size_t sley__wheel_advance(struct sley__wheel *wheel, int64_t now, struct sley__timer_due *due,
