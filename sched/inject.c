@@ -30,6 +30,7 @@ void sley__inject_push(struct sley__inject *q, struct sley_task *first, struct s
     else
         list->first = first;
     list->last = last;
+    list->pushed += count;
     store_relaxed(&q->count, load_relaxed(&q->count) + count);
     sley__lock_release(&q->lock);
 }
@@ -45,6 +46,16 @@ static struct sley__inject_list *turn(struct sley__inject *q)
     }
     q->woken_left -= q->woken_left > 0;
     return &q->woken;
+}
+
+/* Whether the oldest task of the list has waited for too long. Moves the mark. Under the lock. */
+static bool starves(struct sley__inject_list *list, int64_t now)
+{
+    if (list->taken >= list->mark) {
+        list->mark = list->pushed;
+        list->since = now;
+    }
+    return list->taken < list->mark && now - list->since >= SLEY__INJECT_STARVING;
 }
 
 /* Moves up to `max` tasks from the front of `list` to the end of the chain; how many. Under the
@@ -67,6 +78,7 @@ static size_t move(struct sley__inject_list *list, size_t max, struct sley__inje
     else
         chain->first = first;
     chain->last = last;
+    list->taken += n;
     return n;
 }
 
@@ -86,6 +98,27 @@ struct sley_task *sley__inject_take(struct sley__inject *q, size_t max, size_t *
     return chain.first;
 }
 
+struct sley_task *sley__inject_take_oldest(struct sley__inject *q, int64_t now, size_t max,
+                                           size_t *count)
+{
+    struct sley__inject_list chain = {0}, *list;
+
+    sley__lock_acquire(&q->lock);
+    list = turn(q);
+    if (!starves(list, now)) {
+        struct sley__inject_list *other = list == &q->woken ? &q->spawned : &q->woken;
+
+        if (starves(other, now))
+            list = other;
+        else
+            max = 1;
+    }
+    *count = move(list, max, &chain);
+    store_relaxed(&q->count, load_relaxed(&q->count) - *count);
+    sley__lock_release(&q->lock);
+    return chain.first;
+}
+
 /* Takes `task`, which comes after `before`, out of the list. Under the lock. */
 static void unlink_task(struct sley__inject_list *list, struct sley_task *before,
                         struct sley_task *task)
@@ -96,6 +129,7 @@ static void unlink_task(struct sley__inject_list *list, struct sley_task *before
         list->first = task->next;
     if (list->last == task)
         list->last = before;
+    list->taken++;
 }
 
 struct sley_task *sley__inject_take_foreign(struct sley__inject *q,
@@ -118,6 +152,7 @@ struct sley_task *sley__inject_take_foreign(struct sley__inject *q,
     }
     if (found) {
         unlink_task(list, before_found, found);
+        found->next = NULL;
         store_relaxed(&q->count, load_relaxed(&q->count) - 1);
     }
     sley__lock_release(&q->lock);

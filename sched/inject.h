@@ -8,6 +8,11 @@
  * Two lists, each first in, first out: tasks that have run and were woken go before tasks that have
  * not, because somebody waits for what they have begun; with one list the answer to a request stood
  * behind every one of a million spawns. Each ninth time it is the other way round.
+ *
+ * Workers whose own queues never run empty take a task from here now and then. So that those here
+ * do not wait much longer than those there, a list whose oldest task has waited for more than 10 ms
+ * is taken from in larger parts. No task has the time on it at which it came: a mark in the list
+ * says how many had come at some instant, and moves on when they have all been taken.
  */
 #ifndef SLEY_INJECT_H
 #define SLEY_INJECT_H
@@ -20,7 +25,13 @@ struct sley__worker;
 
 struct sley__inject_list {
     struct sley_task *first, *last; /* through next */
+    uint64_t pushed, taken;         /* tasks, ever */
+    uint64_t mark;                  /* `pushed` at the time `since`, ns */
+    int64_t since;
 };
+
+/* ns that the oldest task of a list may wait before it counts as starving. */
+#define SLEY__INJECT_STARVING ((int64_t)10000000)
 
 struct sley__inject {
     ALIGN_LINE struct sley__lock lock;
@@ -51,11 +62,17 @@ void sley__inject_push(struct sley__inject *q, struct sley_task *first, struct s
 /* Takes up to `max` as a chain through next, *count of them. NULL: none. Any worker. */
 struct sley_task *sley__inject_take(struct sley__inject *q, size_t max, size_t *count);
 
+/* For a worker that has other work: one task, or up to `max` of a list that is starving at `now`,
+ * in ns. As sley__inject_take else. */
+struct sley_task *sley__inject_take_oldest(struct sley__inject *q, int64_t now, size_t max,
+                                           size_t *count);
+
 /* How far sley__inject_take_foreign looks: a queue of a million tasks is not walked for each. */
 #define SLEY__INJECT_LOOK 32
 
 /* Takes one task: of the first few of the list whose turn it is one that ran last on another worker
- * if there is such a one, else the first. For builds that force migrations. Any worker. */
+ * if there is such a one, else the first; its next is NULL. For builds that force migrations. Any
+ * worker. */
 struct sley_task *sley__inject_take_foreign(struct sley__inject *q,
                                             const struct sley__worker *worker);
 

@@ -133,6 +133,7 @@ static long take_foreign(int number)
 {
     struct sley_task *task = sley__inject_take_foreign(&queue, worker(number));
 
+    cr_assert(!task || !task->next, "one, and no chain");
     return task ? task - tasks : -1;
 }
 
@@ -212,4 +213,72 @@ Test(inject, spawned_tasks_have_their_turn_too)
         expect(1, 200 + i, 1);
     expect(1, 1, 1);
     expect(1, 200 + 2 * SLEY__INJECT_WOKEN_BUDGET, 1);
+}
+
+/* Takes the oldest, at most `max` if they starve at `now`: expects `count` from number `first` on.
+ */
+static void expect_oldest(int64_t now, size_t max, int first, int count)
+{
+    size_t n = 77;
+    struct sley_task *task = sley__inject_take_oldest(&queue, now, max, &n);
+
+    cr_assert_eq(n, (size_t)count, "%d of %d taken", (int)n, count);
+    for (int i = 0; i < count; i++, task = task->next)
+        cr_assert_eq(task - tasks, first + i);
+    cr_assert_null(task, "the chain must end");
+}
+
+Test(inject, one_is_taken_while_nobody_starves)
+{
+    push(0, 100);
+    expect_oldest(5, 50, 0, 1);
+    expect_oldest(4 + SLEY__INJECT_STARVING, 50, 1, 1);
+    cr_assert_eq(sley__inject_size(&queue), 98);
+}
+
+Test(inject, those_who_starve_are_taken_together)
+{
+    push(0, 100);
+    expect_oldest(5, 50, 0, 1);
+    push(100, 100);
+    expect_oldest(5 + SLEY__INJECT_STARVING, 50, 1, 50);
+    expect_oldest(5 + SLEY__INJECT_STARVING, 60, 51, 60);
+    expect_oldest(6 + SLEY__INJECT_STARVING, 60, 111, 1); /* of those who came later */
+    cr_assert_eq(sley__inject_size(&queue), 88);
+    expect_oldest(6 + 2 * SLEY__INJECT_STARVING, 1000, 112, 88);
+    cr_assert_eq(sley__inject_size(&queue), 0);
+}
+
+Test(inject, a_list_that_was_empty_begins_to_wait_anew)
+{
+    push(0, 2);
+    expect_oldest(5, 50, 0, 1);
+    expect(1, 1, 1);
+    push(2, 10);
+    expect_oldest(7 * SLEY__INJECT_STARVING, 50, 2, 1);
+    expect_oldest(8 * SLEY__INJECT_STARVING, 50, 3, 9);
+    expect_oldest(9 * SLEY__INJECT_STARVING, 50, 0, 0);
+}
+
+Test(inject, spawned_tasks_that_starve_need_not_wait_for_their_turn)
+{
+    push(0, 100);
+    expect_oldest(5, 50, 0, 1);
+    have_run(200, 20);
+    push(200, 20);
+    expect_oldest(6, 50, 200, 1);
+    expect_oldest(5 + SLEY__INJECT_STARVING, 50, 1, 50); /* the others have come later */
+    expect_oldest(6 + SLEY__INJECT_STARVING, 50, 201, 19);
+}
+
+Test(inject, what_was_preferred_to_the_first_is_counted_as_taken)
+{
+    struct sley__worker *here = (struct sley__worker *)(void *)tasks;
+
+    push(0, 2);
+    tasks[0].worker = tasks[1].worker = here;
+    expect_oldest(5, 50, 0, 1);
+    cr_assert_eq(sley__inject_take_foreign(&queue, here), &tasks[1]);
+    push(2, 10);
+    expect_oldest(5 + SLEY__INJECT_STARVING, 50, 2, 1);
 }

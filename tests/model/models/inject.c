@@ -3,7 +3,8 @@
  * list is first in, first out, and the count that is read without the lock is a hint to trust.
  *
  * Threads run programs of letters: S and W push one spawned or woken task, D two spawned ones as a
- * chain, V two woken ones; 1 takes one task, 2 up to two, F one as in builds that force migration.
+ * chain, V two woken ones; 1 takes one task, 2 up to two, F one as in builds that force migration;
+ * o takes the oldest at the time 0, O up to two of a list that has had any since then.
  * In the end the rest is drained and every task must have been got exactly once. Order is checked
  * for each who takes and each who pushes, list by list: of one producer's tasks in one list nobody
  * gets an older one after a younger one, whatever others take between. The payload is plain: the
@@ -17,7 +18,8 @@
  * lists before it is taken; the count stored after it is given back, in all three; the count not
  * reduced by what the second list gave, or that list giving more than was asked for; the end of a
  * chain not marked, in push and in take; `last` left behind, or lost, when the last task goes; a
- * chain prepended; a list overwritten by the second; the lists exchanged; take_foreign unlinking
+ * chain prepended; a list overwritten by the second; the lists exchanged; take_oldest not counting
+ * what it took; take_foreign unlinking
  * without the task before, or choosing the wrong one. Equivalent: take without its look at the
  * count (it saves the lock); the acquire half of the lock's release.
  */
@@ -124,10 +126,9 @@ static void have(unsigned thread, struct sley_task *task)
     task->result = 0;
 }
 
-static size_t take(unsigned thread, size_t max)
+static size_t have_all(unsigned thread, struct sley_task *task, size_t count)
 {
-    size_t count, n = 0;
-    struct sley_task *task = sley__inject_take(&queue, max, &count);
+    size_t n = 0;
 
     for (; task; task = task->next, n++)
         have(thread, task);
@@ -135,6 +136,23 @@ static size_t take(unsigned thread, size_t max)
     if (n)
         model_outcome("taken");
     return n;
+}
+
+static size_t take(unsigned thread, size_t max)
+{
+    size_t count;
+    struct sley_task *task = sley__inject_take(&queue, max, &count);
+
+    return have_all(thread, task, count);
+}
+
+static void take_oldest(unsigned thread, int64_t now)
+{
+    size_t count;
+    struct sley_task *task = sley__inject_take_oldest(&queue, now, 2, &count);
+
+    if (have_all(thread, task, count) > 1)
+        model_outcome("starved");
 }
 
 static void step(unsigned thread, char letter)
@@ -153,6 +171,10 @@ static void step(unsigned thread, char letter)
     case '1':
     case '2':
         take(thread, (size_t)(letter - '0'));
+        break;
+    case 'o':
+    case 'O':
+        take_oldest(thread, letter == 'O' ? SLEY__INJECT_STARVING : 0);
         break;
     default:
         /* Looks for one that has not run on worker 0, as those of thread 0 have. */
@@ -281,3 +303,7 @@ INJECT(inject_four, 4, "two push, two take, random schedules",
 MODEL(inject_count, .about = "who knows of a push finds it", .threads = 3, .setup = setup,
       .body = {actor, actor, trusts_the_count}, .verify = verify, .must_see = {"trusted"},
       .argument = &(const struct plan){.letters = {"S", "W"}})
+MODEL(inject_starved, .about = "one takes those who starve, another what it gets, one pushes",
+      .threads = 3, .setup = setup, .body = {actor}, .verify = verify,
+      .must_see = {"taken", "starved"}, .variants = 2,
+      .argument = &(const struct plan){.letters = {"V", "oO", "1"}, .spawned = 2, .woken = 1})
