@@ -22,9 +22,9 @@ enum { TASKS_MAX = 4000, TURN_NS = 20000, MOST_TURNS = 200 };
 static struct crowd {
     unsigned count;
     struct sley_task *tasks[TASKS_MAX];
-    unsigned turns[TASKS_MAX]; /* the task itself; there is one worker */
-    unsigned begun;            /* tasks that have had a turn */
-    unsigned most;             /* turns that one had had when the last one began */
+    atomic_uint turns[TASKS_MAX]; /* a task that is taken for a hog runs beside the others */
+    atomic_uint begun;            /* tasks that have had a turn */
+    unsigned most;                /* turns that one had had when the last one began; that one */
     struct sley_event gate;
 } crowd;
 
@@ -36,16 +36,22 @@ static void compute(void)
         ;
 }
 
+static void note_most(void)
+{
+    for (unsigned i = 0; i < crowd.count; i++)
+        if (atomic_load(&crowd.turns[i]) > crowd.most)
+            crowd.most = atomic_load(&crowd.turns[i]);
+}
+
 static int go_round(void *arg)
 {
-    unsigned *turns = arg;
+    atomic_uint *turns = arg;
 
     CHECK(sley_event_wait(&crowd.gate) == 0, "gate");
-    while (crowd.begun < crowd.count) {
+    while (atomic_load(&crowd.begun) < crowd.count) {
+        if (atomic_fetch_add(turns, 1) == 0 && atomic_fetch_add(&crowd.begun, 1) + 1 == crowd.count)
+            note_most();
         compute();
-        if ((*turns)++ == 0 && ++crowd.begun == crowd.count)
-            for (unsigned i = 0; i < crowd.count; i++)
-                crowd.most = crowd.turns[i] > crowd.most ? crowd.turns[i] : crowd.most;
         CHECK(sley_yield() == 0, "yield");
     }
     return 0;
@@ -53,9 +59,11 @@ static int go_round(void *arg)
 
 static int all_go_round(void *gate_is_open)
 {
-    crowd.begun = crowd.most = 0;
     crowd.gate = (struct sley_event){0};
-    memset(crowd.turns, 0, sizeof crowd.turns);
+    atomic_store(&crowd.begun, 0);
+    crowd.most = 0;
+    for (unsigned i = 0; i < crowd.count; i++)
+        atomic_store(&crowd.turns[i], 0);
     if (gate_is_open)
         sley_event_set(&crowd.gate);
     for (unsigned i = 0; i < crowd.count; i++)
