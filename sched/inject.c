@@ -98,23 +98,17 @@ struct sley_task *sley__inject_take(struct sley__inject *q, size_t max, size_t *
     return chain.first;
 }
 
-struct sley_task *sley__inject_take_oldest(struct sley__inject *q, int64_t now, size_t max,
-                                           size_t *count)
+struct sley_task *sley__inject_take_one(struct sley__inject *q, int64_t now, bool *starving)
 {
-    struct sley__inject_list chain = {0}, *list;
+    struct sley__inject_list chain = {0};
+    bool spawned;
 
     sley__lock_acquire(&q->lock);
-    list = turn(q);
-    if (!starves(list, now)) {
-        struct sley__inject_list *other = list == &q->woken ? &q->spawned : &q->woken;
-
-        if (starves(other, now))
-            list = other;
-        else
-            max = 1;
-    }
-    *count = move(list, max, &chain);
-    store_relaxed(&q->count, load_relaxed(&q->count) - *count);
+    spawned = starves(&q->spawned, now);
+    *starving = starves(&q->woken, now) || spawned;
+    if (spawned && q->woken_left > 1)
+        q->woken_left = 1;
+    store_relaxed(&q->count, load_relaxed(&q->count) - move(turn(q), 1, &chain));
     sley__lock_release(&q->lock);
     return chain.first;
 }

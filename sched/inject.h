@@ -9,10 +9,10 @@
  * not, because somebody waits for what they have begun; with one list the answer to a request stood
  * behind every one of a million spawns. Each ninth time it is the other way round.
  *
- * Workers whose own queues never run empty take a task from here now and then. So that those here
- * do not wait much longer than those there, a list whose oldest task has waited for more than 10 ms
- * is taken from in larger parts. No task has the time on it at which it came: a mark in the list
- * says how many had come at some instant, and moves on when they have all been taken.
+ * Workers whose own queues never run empty take a task from here now and then, and more often when
+ * the oldest of a list has waited for more than 10 ms. If that is the list of the spawned ones, it
+ * has each second turn. No task has the time on it at which it came: a mark in the list says how
+ * many had come at some instant, and moves on when they have all been taken.
  */
 #ifndef SLEY_INJECT_H
 #define SLEY_INJECT_H
@@ -62,10 +62,9 @@ void sley__inject_push(struct sley__inject *q, struct sley_task *first, struct s
 /* Takes up to `max` as a chain through next, *count of them. NULL: none. Any worker. */
 struct sley_task *sley__inject_take(struct sley__inject *q, size_t max, size_t *count);
 
-/* For a worker that has other work: one task, or up to `max` of a list that is starving at `now`,
- * in ns. As sley__inject_take else. */
-struct sley_task *sley__inject_take_oldest(struct sley__inject *q, int64_t now, size_t max,
-                                           size_t *count);
+/* For a worker that has other work: one task, NULL if there is none. *starving: some had waited for
+ * too long at `now`, in ns; others may. Any worker. */
+struct sley_task *sley__inject_take_one(struct sley__inject *q, int64_t now, bool *starving);
 
 /* How far sley__inject_take_foreign looks: a queue of a million tasks is not walked for each. */
 #define SLEY__INJECT_LOOK 32

@@ -60,14 +60,26 @@
 
 /* --- local work ----------------------------------------------------------------------------- */
 
-/* One of a chain of `n` from the shared queue to run, the rest to the own queue. Owner. */
-static struct sley_task *keep(struct sley__worker *worker, struct sley_task *first, size_t n)
+/* This worker's share of the shared queue: one to run, the rest to its own queue. Owner. */
+static NOINLINE struct sley_task *take_shared(struct sley__worker *worker)
 {
-    struct sley_task *task;
+    struct sley__inject *inject = &worker->sched->inject;
+    size_t share = sley__inject_size(inject) / worker->sched->worker_count + 1, n;
+    struct sley_task *first, *task;
 
-    sley__count(worker->counters.injected, n);
+    if (SLEY_MIGRATE && worker->sched->worker_count > 1) {
+        first = sley__inject_take_foreign(inject, worker);
+        sley__count(worker->counters.injected, first != NULL);
+        return first;
+    }
+    if (share > SLEY__INJECT_BATCH)
+        share = SLEY__INJECT_BATCH;
+    if (share > SLEY__DEQUE_SIZE / 2)
+        share = SLEY__DEQUE_SIZE / 2;
+    first = sley__inject_take(inject, share, &n);
     if (!first)
         return NULL;
+    sley__count(worker->counters.injected, n);
     while ((task = first->next)) {
         first->next = task->next;
         sley__worker_push(worker, task);
@@ -77,42 +89,29 @@ static struct sley_task *keep(struct sley__worker *worker, struct sley_task *fir
     return first;
 }
 
-/* This worker's share of the shared queue: one to run, the rest to its own queue. Owner. */
-static NOINLINE struct sley_task *take_shared(struct sley__worker *worker)
+/* One of the shared queue, although there is work in the own ones; it is run at once, and pushed
+ * nowhere. If tasks starve there, the turns until the next look are shared with them. Owner. */
+static struct sley_task *take_one_shared(struct sley__worker *worker)
 {
     struct sley__inject *inject = &worker->sched->inject;
-    size_t share = sley__inject_size(inject) / worker->sched->worker_count + 1, n;
-    struct sley_task *first;
+    struct sley_task *task = NULL;
+    bool starving = false;
 
-    if (SLEY_MIGRATE && worker->sched->worker_count > 1) {
-        first = sley__inject_take_foreign(inject, worker);
-        return keep(worker, first, first != NULL);
-    }
-    if (share > SLEY__INJECT_BATCH)
-        share = SLEY__INJECT_BATCH;
-    if (share > SLEY__DEQUE_SIZE / 2)
-        share = SLEY__DEQUE_SIZE / 2;
-    first = sley__inject_take(inject, share, &n);
-    return keep(worker, first, n);
+    if (sley__inject_size(inject))
+        task = sley__inject_take_one(inject, worker->now, &starving);
+    if (!starving)
+        worker->shared_turns = 0;
+    sley__count(worker->counters.injected, task != NULL);
+    return task;
 }
 
-/* What has waited longest in the shared queue, although there is work in the own one; if tasks
- * starve there, as many as have every second turn until the next look. Owner. */
-static struct sley_task *take_oldest_shared(struct sley__worker *worker)
-{
-    struct sley__inject *inject = &worker->sched->inject;
-    size_t max = worker->look_interval / 2 + 1, n;
-    struct sley_task *first = sley__inject_take_oldest(inject, worker->now, max, &n);
-
-    return keep(worker, first, n);
-}
-
-/* The oldest spawned task, if nobody has taken one from that end for long. Not more often: it is
- * the root of the largest subtree, and beginning one at every turn takes the depth-first walk
- * apart (skynet used twice the time). Owner. */
+/* The oldest spawned task, if nobody has taken one from that end for long; then one more at each
+ * millisecond. Not more often: it is the root of the largest subtree, and beginning one at every
+ * 61st turn takes the depth-first walk apart (skynet used twice the time). Owner. */
 static struct sley_task *take_starving(struct sley__worker *worker)
 {
     uint64_t oldest = load_relaxed(&worker->spawned.head);
+    struct sley_task *task;
 
     if (worker->oldest_spawned != oldest) {
         worker->oldest_spawned = oldest;
@@ -121,8 +120,10 @@ static struct sley_task *take_starving(struct sley__worker *worker)
     }
     if (worker->now - worker->oldest_since < STARVING)
         return NULL;
-    worker->oldest_since = worker->now;
-    return sley__deque_take(&worker->spawned);
+    task = sley__deque_take(&worker->spawned);
+    worker->oldest_spawned = load_relaxed(&worker->spawned.head);
+    worker->oldest_since = worker->now - STARVING + LOOK_GAP;
+    return task;
 }
 
 /* How many ticks to go to the next look, when those since the last one took so long. A clock in
@@ -138,17 +139,25 @@ static unsigned next_interval(unsigned ticks, int64_t took)
 /* Every so many ticks: what local work must not starve. Owner. */
 static NOINLINE struct sley_task *maintain(struct sley__worker *worker)
 {
-    struct sley__sched *sched = worker->sched;
-    struct sley_task *task = NULL;
+    struct sley_task *task;
     int64_t before = worker->now;
 
-    /* Before timers have filled the own queue. */
-    if (sley__inject_size(&sched->inject))
-        task = take_oldest_shared(worker);
     sley__worker_poll(worker);
     worker->look_interval = next_interval(worker->look_interval, worker->now - before);
     worker->ticks_left = worker->look_interval;
+    worker->shared_turns = worker->look_interval / 2;
+    task = take_one_shared(worker);
+    if (worker->shared_turns)
+        worker->ticks_left = 2;
     return task ? task : take_starving(worker);
+}
+
+/* A turn of the shared queue between two looks, because tasks starve there. Owner. */
+static NOINLINE struct sley_task *share_turn(struct sley__worker *worker)
+{
+    worker->shared_turns--;
+    worker->ticks_left = 2;
+    return take_one_shared(worker);
 }
 
 #ifdef SLEY_HOSTILE
@@ -198,7 +207,7 @@ struct sley_task *sley__worker_next_slow(struct sley__worker *worker)
             sley__worker_give_away(worker); /* it has no business here: see relief.h */
             return NULL;
         }
-        if ((task = maintain(worker)))
+        if ((task = worker->shared_turns ? share_turn(worker) : maintain(worker)))
             return task;
     } else {
         worker->ticks_left--;

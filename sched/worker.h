@@ -104,6 +104,7 @@ struct sley__worker {
     uint64_t lone_stamp;
     int64_t lone_since;
     unsigned look_interval; /* ticks from one look at what may starve to the next */
+    unsigned shared_turns;  /* every second turn is the shared queue's, so many times yet */
     bool watching;          /* there is work that may not be stolen yet */
     int64_t stole_at, steal_gap, steal_after; /* ns; see may_steal() */
     int64_t asked_at;                         /* ns: when it last asked for forked calls */

@@ -215,60 +215,57 @@ Test(inject, spawned_tasks_have_their_turn_too)
     expect(1, 200 + 2 * SLEY__INJECT_WOKEN_BUDGET, 1);
 }
 
-/* Takes the oldest, at most `max` if they starve at `now`: expects `count` from number `first` on.
- */
-static void expect_oldest(int64_t now, size_t max, int first, int count)
+/* Takes one as a worker with other work: expects number `first`, or none if it is below 0, and
+ * whether some starve. */
+static void expect_one(int64_t now, int first, bool starving)
 {
-    size_t n = 77;
-    struct sley_task *task = sley__inject_take_oldest(&queue, now, max, &n);
+    bool starved = !starving;
+    struct sley_task *task = sley__inject_take_one(&queue, now, &starved);
 
-    cr_assert_eq(n, (size_t)count, "%d of %d taken", (int)n, count);
-    for (int i = 0; i < count; i++, task = task->next)
-        cr_assert_eq(task - tasks, first + i);
-    cr_assert_null(task, "the chain must end");
+    cr_assert_eq(task ? task - tasks : -1, first);
+    cr_assert(!task || !task->next, "one, and no chain");
+    cr_assert_eq(starved, starving);
 }
 
-Test(inject, one_is_taken_while_nobody_starves)
+Test(inject, who_has_waited_for_long_is_said_to_starve)
 {
-    push(0, 100);
-    expect_oldest(5, 50, 0, 1);
-    expect_oldest(4 + SLEY__INJECT_STARVING, 50, 1, 1);
-    cr_assert_eq(sley__inject_size(&queue), 98);
-}
-
-Test(inject, those_who_starve_are_taken_together)
-{
-    push(0, 100);
-    expect_oldest(5, 50, 0, 1);
-    push(100, 100);
-    expect_oldest(5 + SLEY__INJECT_STARVING, 50, 1, 50);
-    expect_oldest(5 + SLEY__INJECT_STARVING, 60, 51, 60);
-    expect_oldest(6 + SLEY__INJECT_STARVING, 60, 111, 1); /* of those who came later */
-    cr_assert_eq(sley__inject_size(&queue), 88);
-    expect_oldest(6 + 2 * SLEY__INJECT_STARVING, 1000, 112, 88);
-    cr_assert_eq(sley__inject_size(&queue), 0);
+    push(0, 4);
+    expect_one(5, 0, false);
+    push(4, 4);
+    expect_one(4 + SLEY__INJECT_STARVING, 1, false);
+    expect_one(5 + SLEY__INJECT_STARVING, 2, true);
+    expect_one(5 + SLEY__INJECT_STARVING, 3, true);
+    expect_one(6 + SLEY__INJECT_STARVING, 4, false); /* they came later */
+    expect_one(5 + 2 * SLEY__INJECT_STARVING, 5, false);
+    expect_one(6 + 2 * SLEY__INJECT_STARVING, 6, true);
+    cr_assert_eq(sley__inject_size(&queue), 1);
 }
 
 Test(inject, a_list_that_was_empty_begins_to_wait_anew)
 {
     push(0, 2);
-    expect_oldest(5, 50, 0, 1);
+    expect_one(5, 0, false);
     expect(1, 1, 1);
-    push(2, 10);
-    expect_oldest(7 * SLEY__INJECT_STARVING, 50, 2, 1);
-    expect_oldest(8 * SLEY__INJECT_STARVING, 50, 3, 9);
-    expect_oldest(9 * SLEY__INJECT_STARVING, 50, 0, 0);
+    push(2, 2);
+    expect_one(7 * SLEY__INJECT_STARVING, 2, false);
+    expect_one(8 * SLEY__INJECT_STARVING, 3, true);
+    expect_one(9 * SLEY__INJECT_STARVING, -1, false);
+    cr_assert_eq(sley__inject_size(&queue), 0);
 }
 
-Test(inject, spawned_tasks_that_starve_need_not_wait_for_their_turn)
+Test(inject, spawned_tasks_that_starve_take_turns_with_the_woken_ones)
 {
-    push(0, 100);
-    expect_oldest(5, 50, 0, 1);
+    push(0, 10);
+    expect_one(5, 0, false);
     have_run(200, 20);
     push(200, 20);
-    expect_oldest(6, 50, 200, 1);
-    expect_oldest(5 + SLEY__INJECT_STARVING, 50, 1, 50); /* the others have come later */
-    expect_oldest(6 + SLEY__INJECT_STARVING, 50, 201, 19);
+    expect_one(6, 200, false);
+    expect_one(7, 201, false);
+    for (int i = 1; i < 10; i++) {
+        expect_one(5 + SLEY__INJECT_STARVING, 201 + i, true);
+        expect_one(5 + SLEY__INJECT_STARVING, i, true);
+    }
+    expect_one(5 + SLEY__INJECT_STARVING, 211, false);
 }
 
 Test(inject, what_was_preferred_to_the_first_is_counted_as_taken)
@@ -277,8 +274,8 @@ Test(inject, what_was_preferred_to_the_first_is_counted_as_taken)
 
     push(0, 2);
     tasks[0].worker = tasks[1].worker = here;
-    expect_oldest(5, 50, 0, 1);
+    expect_one(5, 0, false);
     cr_assert_eq(sley__inject_take_foreign(&queue, here), &tasks[1]);
-    push(2, 10);
-    expect_oldest(5 + SLEY__INJECT_STARVING, 50, 2, 1);
+    push(2, 2);
+    expect_one(5 + SLEY__INJECT_STARVING, 2, false);
 }
