@@ -58,10 +58,10 @@ int savefile_directory(const char *path, struct sley_file **out)
     struct sley_file *directory;
     int status = 0;
 
-    sley_path_mkdirs(NULL, path, 0777); /* what stands in the way is found by the open */
-    int error = sley_file_open(path, &options, &directory);
+    int made = sley_path_mkdirs(NULL, path, 0777);
+    int error = sley_file_open(path, &options, &directory); /* finds what stands in the way */
     if (error)
-        return error;
+        return error == SLEY_ENOENT && made ? made : error;
     error = sley_to_thread(check_writable, directory, &status);
     if (error || status) {
         sley_file_close(directory);

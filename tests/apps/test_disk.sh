@@ -8,13 +8,15 @@ test_no_directory()
     touch file
     mkdir sealed
     chmod 500 sealed
-    for directory in file file/under /proc/nowhere "$(printf 'x%.0s' {1..300})" sealed sealed/under; do
+    for directory in file file/under /proc/nowhere /sys/nowhere "$(printf 'x%.0s' {1..300})" sealed sealed/under; do
         [[ $directory != sealed* || $(id -u) != 0 ]] || continue # root may write anywhere
         run flags -o "$directory"
         expect_status 1
         expect_counts 0 0 20
         (($(wc -l <err) == 1)) || fail "not one line"
         grep -qF "sley-fetch: cannot save files in $directory: " err || fail "the line"
+        [[ $directory != */under && $directory != /sys/nowhere ]] || ! grep -q 'no such file' err \
+            || fail "it says that the directory is missing, and not why it cannot be made"
     done
     [[ ! -s file && $(ls sealed | wc -l) == 0 ]] || fail "something was written"
 }
