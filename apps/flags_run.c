@@ -32,9 +32,11 @@
 
 #define REASONS_SHOWN 10
 
-/* A reason for failures and how often it came. */
+/* A reason for failures and how often it came. Those that differ in numbers of bytes are one. */
 struct reason {
     const char *text; /* the first flag's */
+    char *kind;       /* the key: the text, without such numbers */
+    bool varies;      /* not all have that text */
     size_t count;
     UT_hash_handle hh;
 };
@@ -48,19 +50,42 @@ struct tally {
     struct reason *reasons; /* in the order in which they came */
 };
 
+/* A copy of the text, without its numbers if they are of bytes; NULL: no memory. */
+static char *kind_of(const char *text)
+{
+    bool of_bytes = strstr(text, " bytes") != NULL;
+    char *kind = malloc(strlen(text) + 1), *end = kind;
+
+    for (; kind && *text; text++)
+        if (!of_bytes || *text < '0' || *text > '9')
+            *end++ = *text;
+    if (kind)
+        *end = '\0';
+    return kind;
+}
+
 static void count_reason(struct tally *tally, const char *text)
 {
-    struct reason *reason;
+    char *kind = kind_of(text);
+    struct reason *reason = NULL;
 
-    HASH_FIND_STR(tally->reasons, text, reason);
-    if (!reason) {
-        reason = calloc(1, sizeof *reason);
-        if (!reason)
-            return;
-        reason->text = text;
-        HASH_ADD_KEYPTR(hh, tally->reasons, text, strlen(text), reason);
+    if (kind)
+        HASH_FIND_STR(tally->reasons, kind, reason);
+    if (kind && !reason && (reason = calloc(1, sizeof *reason))) {
+        *reason = (struct reason){.text = text, .kind = kind};
+        HASH_ADD_KEYPTR(hh, tally->reasons, kind, strlen(kind), reason);
+        kind = NULL;
     }
+    free(kind);
+    if (!reason)
+        return;
+    reason->varies = reason->varies || strcmp(reason->text, text) != 0;
     reason->count++;
+}
+
+static int by_count(const struct reason *a, const struct reason *b)
+{
+    return a->count == b->count ? 0 : a->count < b->count ? 1 : -1;
 }
 
 static const char *reason_of(const struct flag *flag)
@@ -141,14 +166,17 @@ static void watch(const struct flags_run *run, struct flags_download *download,
     progress_end(progress);
 }
 
-/* The reasons of the failures, each with its number, on the standard error. */
-static void tell_reasons(const struct flags_run *run, const struct tally *tally)
+/* The reasons of the failures, each with its number, the most frequent first, on the standard
+ * error. */
+static void tell_reasons(const struct flags_run *run, struct tally *tally)
 {
     struct text text = {0};
     size_t shown = 0;
 
+    HASH_SORT(tally->reasons, by_count);
     for (struct reason *r = tally->reasons; r && shown < REASONS_SHOWN; r = r->hh.next, shown++)
-        text_add(&text, "%s: %zu failed: %s\n", FETCH_PROGRAM, r->count, r->text);
+        text_add(&text, "%s: %zu failed: %s%s\n", FETCH_PROGRAM, r->count, r->text,
+                 r->varies ? ", and the like" : "");
     if (HASH_COUNT(tally->reasons) > REASONS_SHOWN)
         text_add(&text, "%s: and %u other reasons; --verbose tells all\n", FETCH_PROGRAM,
                  HASH_COUNT(tally->reasons) - REASONS_SHOWN);
@@ -174,6 +202,7 @@ static void free_reasons(struct tally *tally)
     HASH_CLEAR(hh, tally->reasons); /* frees the table, not what is in it */
     for (; reason; reason = next) {
         next = reason->hh.next;
+        free(reason->kind);
         free(reason);
     }
 }
