@@ -67,17 +67,15 @@ static const struct bench *const benches[] = {
 enum { BENCHES = sizeof benches / sizeof *benches, USAGE = 2 };
 
 static const char help[] =
-    "Usage: sley-bench NAME... [--workers N] [--size N] [--json] [--runs N] [--quick]\n"
-    "                  [--warmups N]\n"
+    "Usage: sley-bench NAME... [--workers N] [--size N] [--runs N] [--warmups N] [--quick]\n"
+    "                  [--json]\n"
     "       sley-bench cpu-io --help\n"
     "       sley-bench list | machine\n"
     "\n"
     "Runs the named benches one after another. Each run is a process of its own with a fresh\n"
-    "runtime; the first is discarded. Prints median, minimum and maximum of the counted runs; "
-    "less\n"
-    "is better, but of what is counted in 1/s. `others` is how many CPUs other processes used "
-    "meanwhile: when it is\n"
-    "not near 0, do not trust the figures.\n"
+    "runtime; the first is discarded. Prints median, minimum and maximum of the counted runs;\n"
+    "less is better, but of what is counted in 1/s. `others` is how many CPUs other processes\n"
+    "used meanwhile: when it is not near 0, do not trust the figures.\n"
     "\n"
     "  --workers N  workers of the runtime, 1 to 1024 (default: one per usable core, or 1)\n"
     "  --size N     so many of what the row has many of, instead of the usual number; see below\n"
@@ -105,34 +103,44 @@ static int wrong(const char *text, const char *what)
     return USAGE;
 }
 
-/* The number after the option at argv[*i], in [low, high]; moves *i on. 0 or USAGE. */
+/* Whether `argument` is the option, alone or with =VALUE. */
+static bool is_option(const char *argument, const char *option)
+{
+    size_t length = strlen(option);
+    return strncmp(argument, option, length) == 0 &&
+           (argument[length] == '\0' || argument[length] == '=');
+}
+
+/* The number of the option at argv[*i], after it or after its '=', in [low, high]; moves *i on. 0
+ * or USAGE. */
 static int parse_number(char **argv, int *i, unsigned low, unsigned high, unsigned *out)
 {
-    const char *option = argv[*i], *text = argv[*i + 1];
+    const char *option = argv[*i], *equals = strchr(option, '=');
+    const char *text = equals ? equals + 1 : argv[++*i];
+    int length = (int)strcspn(option, "=");
     char *end;
     if (!text)
         return wrong("a number is missing after ", option);
     errno = 0;
     unsigned long value = strtoul(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || errno || value < low || value > high) {
-        bench_error("%s takes a number from %u to %u, not '%s'", option, low, high, text);
+        bench_error("%.*s takes a number from %u to %u, not '%s'", length, option, low, high, text);
         return USAGE;
     }
     *out = (unsigned)value;
-    ++*i;
     return 0;
 }
 
 static int parse_option(char **argv, int *i, struct bench_options *options)
 {
     const char *option = argv[*i];
-    if (strcmp(option, "--workers") == 0)
+    if (is_option(option, "--workers"))
         return parse_number(argv, i, 1, BENCH_WORKERS_MAX, &options->workers);
-    if (strcmp(option, "--runs") == 0)
+    if (is_option(option, "--runs"))
         return parse_number(argv, i, 1, BENCH_RUNS_MAX, &options->runs);
-    if (strcmp(option, "--warmups") == 0)
+    if (is_option(option, "--warmups"))
         return parse_number(argv, i, 0, BENCH_RUNS_MAX, &options->warmups);
-    if (strcmp(option, "--size") == 0)
+    if (is_option(option, "--size"))
         return parse_number(argv, i, 1, UINT_MAX, &options->size);
     if (strcmp(option, "--json") == 0)
         options->json = true;
@@ -185,7 +193,7 @@ static int parse(char **argv, struct bench_options *options, int *names)
 static int list(void)
 {
     for (size_t i = 0; i < BENCHES; i++)
-        printf("%-12s %s\n", benches[i]->name, benches[i]->why);
+        printf("%-16s %s\n", benches[i]->name, benches[i]->why);
     return 0;
 }
 
@@ -198,7 +206,7 @@ static int print_help(void)
             printf("  %-16s  %s, %zu to %zu\n", benches[i]->name, size->what, size->low,
                    size->high);
     }
-    return ferror(stdout);
+    return 0;
 }
 
 static bool is_word(const char *text)
@@ -218,18 +226,28 @@ static int run_word(const char *word)
     if (strcmp(word, "--help") == 0)
         return print_help();
     if (strcmp(word, "--version") == 0)
-        return printf("sley-bench %s\n", sley_version()) < 0;
-    report_machine();
+        printf("sley-bench %s\n", sley_version());
+    else
+        report_machine();
     return 0;
+}
+
+/* A status of 0 only if all that was printed has arrived. */
+static int end(int status)
+{
+    if (!ferror(stdout) && fflush(stdout) == 0)
+        return status;
+    bench_error("cannot write to the standard output: %s", strerror(errno));
+    return status ? status : BENCH_FAILED;
 }
 
 int main(int argc, char **argv)
 {
     struct bench_options options = {.warmups = 1};
     if (argc > 1 && strcmp(argv[1], "cpu-io") == 0)
-        return cpu_io_command(argc - 1, argv + 1);
+        return end(cpu_io_command(argc - 1, argv + 1));
     if (argc > 1 && is_word(argv[1]))
-        return argc == 2 ? run_word(argv[1]) : wrong(argv[1], " stands alone");
+        return argc == 2 ? end(run_word(argv[1])) : wrong(argv[1], " stands alone");
     int names, worst = 0, status = parse(argv, &options, &names);
     if (status != 0)
         return status;
@@ -238,5 +256,5 @@ int main(int argc, char **argv)
     for (int i = 0; i < names; i++)
         if (bench_measure(find(argv[i]), &options, i == 0) != 0)
             worst = BENCH_FAILED;
-    return worst;
+    return end(worst);
 }

@@ -216,6 +216,8 @@ test_bad_input()
     refused switch --runs 0
     refused switch --runs 99999999999999999999
     refused list switch
+    refused switch --runs=
+    refused switch --runsx=3
     refused --version switch
 }
 
@@ -226,8 +228,23 @@ test_words()
     grep -q '^# kernel ' <<<"$("$bench" machine)" || fail "machine"
 }
 
+# Whoever collects figures on a full disk must not believe that there are any.
+test_full_output()
+{
+    local arguments status said
+    for arguments in list machine --help --version 'switch --quick --runs 1 --warmups 0' \
+        'switch --quick --runs=1 --warmups=0 --json'; do
+        status=0
+        # shellcheck disable=SC2086
+        said=$("$bench" $arguments 2>&1 >/dev/full) || status=$?
+        ((status == 1)) || fail "$arguments to a full output: status $status"
+        [[ $said == *'cannot write to the standard output: No space left on device' ]] || fail "$arguments: $said"
+    done
+}
+
 test_list
 test_words
+test_full_output
 test_bad_input
 test_runs_and_defaults
 test_table
