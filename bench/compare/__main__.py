@@ -164,6 +164,8 @@ def main(argv):
                           make_options(arguments, benches, started), durations, show)
     frame.print_header(facts, run.programs)
     whole = frame.measure(run, arguments.out)
+    if frame.is_in_vain(run, whole):
+        return INTERRUPTED
     failures += run.failures
     notes += run.notes
     if not whole:

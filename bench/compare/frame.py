@@ -93,6 +93,15 @@ def print_end(run, failures, notes, out):
     print(f"written: {os.path.join(out, 'results.json')}, {os.path.join(out, 'report.html')}")
 
 
+def is_in_vain(run, whole):
+    """Whether it was interrupted before any row was complete; says so. What an earlier run has written
+    is then better than what there is."""
+    if whole or run.results:
+        return False
+    print("interrupted before a row was complete: nothing is written")
+    return True
+
+
 def measure(run, out):
     """Everything, or up to an interruption. True if it was not interrupted."""
     def done(results):

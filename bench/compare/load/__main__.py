@@ -210,7 +210,7 @@ class Load:
     def finish(self, facts):
         if not self.whole:
             self.notes.append("interrupted: what is missing was not complete")
-        if self.session:
+        if self.session and not frame.is_in_vain(self.session, self.whole):
             self.write(facts)
         if not self.whole:
             return INTERRUPTED

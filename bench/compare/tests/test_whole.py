@@ -160,15 +160,20 @@ class Whole(unittest.TestCase):
         self.assertIn("failed: hangs: switch, 1 worker: no result after 3 s, killed\n", out)
         self.assertNotIn("hangs", {entry["peer"] for entry in self.results()})
 
-    def interrupt(self, number):
+    def interrupt(self, number, *names):
+        """Interrupts what measures those rows, when it has come to `wake`; what it prints."""
         self.peer("slow", SWITCH["good"], wake=WAKE)
-        child = self.start("switch", "wake")
+        child = self.start(*names)
         while not os.path.exists(self.mark):
             self.assertIsNone(child.poll())
             time.sleep(0.01)
         child.send_signal(number)
         out, _ = child.communicate()
         self.assertEqual(child.returncode, 130)
+        return out
+
+    def interrupted(self, number):
+        out = self.interrupt(number, "switch", "wake")
         self.assertIn("note: interrupted", out)
         self.assertEqual({entry["bench"] for entry in self.results()}, {"switch"})
         self.assertIn("interrupted", self.report())
@@ -181,7 +186,16 @@ class Whole(unittest.TestCase):
         for number in (signal.SIGINT, signal.SIGTERM):
             if os.path.exists(self.mark):
                 os.unlink(self.mark)
-            self.interrupt(number)
+            self.interrupted(number)
+
+    def test_an_interruption_before_anything_is_complete_keeps_what_was_there(self):
+        self.peer("slow", SWITCH["good"], wake=WAKE)
+        self.assertEqual(self.call("switch")[0], 0)
+        before = self.results(), self.report()
+        out = self.interrupt(signal.SIGINT, "wake")
+        self.assertIn("nothing is written", out)
+        self.assertNotIn("written: ", out)
+        self.assertEqual((self.results(), self.report()), before)
 
     def test_usage(self):
         self.peer("good", SWITCH["good"])
