@@ -76,6 +76,18 @@ static int keep_to(int cpu)
     return load_fail("cannot keep to processor %d", cpu);
 }
 
+static int help(void)
+{
+    fputs("Usage: sley-bench-load ROW PORT PID CPU [--quick] [--size N]\n"
+          "       sley-bench-load files | names COUNT\n"
+          "\n"
+          "What loads the servers that sley-bench measures, on a processor of its own. sley-bench "
+          "and\n"
+          "./run bench start it; by itself it is of no use.\n",
+          stdout);
+    return fflush(stdout) == 0 ? 0 : LOAD_FAILED;
+}
+
 static int usage(void)
 {
     load_say("usage: ROW PORT PID CPU [--quick] [--size N] | files | names COUNT");
@@ -116,6 +128,8 @@ int main(int argc, char **argv)
     load_row_fn *run = argc > 1 ? find(argv[1]) : NULL;
     int server, cpu, status;
 
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return help();
     if (!run)
         return serve(argc, argv);
     if (argc < 5 || !read_number(argv[2], 1, 65535, &load.port) ||
