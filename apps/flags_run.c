@@ -53,14 +53,14 @@ struct tally {
 /* A copy of the text, without its numbers if they are of bytes; NULL: no memory. */
 static char *kind_of(const char *text)
 {
-    bool of_bytes = strstr(text, " bytes") != NULL;
-    char *kind = malloc(strlen(text) + 1), *end = kind;
+    char *kind = strdup(text), *end = kind;
 
-    for (; kind && *text; text++)
-        if (!of_bytes || *text < '0' || *text > '9')
-            *end++ = *text;
-    if (kind)
-        *end = '\0';
+    if (!kind || !strstr(text, " bytes"))
+        return kind;
+    for (const char *from = kind; *from; from++)
+        if (*from < '0' || *from > '9')
+            *end++ = *from;
+    *end = '\0';
     return kind;
 }
 
