@@ -47,7 +47,7 @@ struct tally {
     bool refused; /* a connection: nobody listens there */
     uint64_t bytes;
     int64_t start;
-    struct reason *reasons; /* in the order in which they came */
+    struct reason *reasons; /* in the order in which they came, until they are told */
 };
 
 /* A copy of the text, without its numbers if they are of bytes; NULL: no memory. */

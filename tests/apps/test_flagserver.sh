@@ -109,8 +109,8 @@ test_broken_answers()
         expect_whole_flags $fault
     done
     # The last ones broke off after different numbers of bytes, and are one reason all the same.
-    (($(grep -c '^sley-fetch: ' err) == 1)) || fail "more than one reason"
-    grep -qx "sley-fetch: $failed failed: the server closed after [0-9]* of [0-9]* bytes, and the like" err \
+    (($(grep -c 'the server closed after' err) == 1)) || fail "more than one reason"
+    grep -Eqx 'sley-fetch: [0-9]+ failed: the server closed after [0-9]+ of [0-9]+ bytes, and the like' err \
         || fail "the reason"
 }
 
