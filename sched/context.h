@@ -48,6 +48,17 @@ struct sley__context {
 /* What an entry function gets. It must never return. */
 typedef void sley__context_entry(void *arg);
 
+/* Has what a switch to a suspended flow will read fetched meanwhile: its page may be in no TLB. Any
+ * thread; the flow may be running, and its stack gone. */
+static inline void sley__context_prefetch(struct sley__context *context)
+{
+    char *frame = load_relaxed(&context->saved);
+
+    for (size_t i = 0; frame && i < 4;
+         i++) /* the saved registers, and the frames that they return to */
+        __builtin_prefetch(frame + i * SLEY_CACHE_LINE, 1);
+}
+
 /* Prepares `context` so that the first switch to it calls entry(arg) on the stack whose highest
  * usable address is `top` (16-byte aligned down by this function), with the alignment the ABI
  * demands at a function's entry. Touches at most 256 bytes below top. */

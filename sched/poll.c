@@ -44,6 +44,7 @@ size_t sley__worker_fire(struct sley__worker *worker, struct sley__wheel *wheel,
             if (sley__task_wake(task, due[i].ticket, 0, 0) != SLEY__WAKE_QUEUE)
                 continue;
             task->wake_result = SLEY__TIMER_FIRED;
+            sley__context_prefetch(&task->context);
             sley__worker_push_woken(worker, task);
             total++;
         }

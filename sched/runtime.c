@@ -159,6 +159,7 @@ static void close_sched(struct sley__sched *sched)
 {
     sley__relief_close(sched);
     sley__task_pool_close(&sched->tasks);
+    sley__timer_pool_close(&sched->timers);
     sley__stack_pool_close(&sched->stacks);
     sley__unmap(sched->workers, workers_size(sched));
 }

@@ -168,31 +168,28 @@ static void cascade(struct sley__wheel *wheel)
     }
 }
 
-/* Takes timers out of the slot of tick now, which are due. A timer is a miss, and the way to the
- * next one waits for it: so they are taken from both ends in turn, and two are on their way. `due`
- * has them in the order they were armed in; of more than `max` those in the middle come later.
- * Under the lock. */
+/* Takes up to `max` timers out of the slot of tick now, which are due, oldest first. Under the
+ * lock.
+ */
 static size_t fire(struct sley__wheel *wheel, struct sley__timer_due *due, size_t max)
 {
     unsigned slot = place(wheel->now, 0);
     struct list *list = &wheel->slot[slot];
-    size_t oldest = 0, newest = max; /* due[oldest..newest) is still free */
+    size_t n = 0;
 
     if (!(wheel->used[slot / 64] & bit(slot)))
         return 0;
-    for (bool back = false; oldest < newest && !list_empty(list); back = !back) {
-        struct list *link = back ? list->prev : list->next;
+    while (n < max && !list_empty(list)) {
+        struct list *link = list_pop_front(list);
         struct sley__timer *timer = container_of(link, struct sley__timer, link);
 
-        list_remove(link);
-        __builtin_prefetch(back ? list->prev : list->next, 1);
-        due[back ? --newest : oldest++] = (struct sley__timer_due){timer->task, timer->ticket};
+        __builtin_prefetch(list->next, 1);
+        due[n++] = (struct sley__timer_due){timer->task, timer->ticket};
         wheel->count--;
     }
     if (list_empty(list))
         wheel->used[slot / 64] &= ~bit(slot);
-    memmove(due + oldest, due + newest, (max - newest) * sizeof *due);
-    return oldest + max - newest;
+    return n;
 }
 
 size_t sley__wheel_advance(struct sley__wheel *wheel, int64_t now, struct sley__timer_due *due,

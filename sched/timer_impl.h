@@ -4,12 +4,12 @@
  * One hierarchical wheel per worker (Varghese and Lauck, 1987), ticks of 2^17 ns (131 us). The
  * first level has 8,192 slots, so that a sleep of up to 1.07 s goes straight to the slot that it
  * fires from; three levels of 256 slots above it reach 208 days, and what is later waits in the
- * last slot and is sorted in again. The node is embedded in the wait record on the waiter's stack,
- * so that arming allocates nothing and costs one uncontended lock. A timer is never early and at
- * most one tick and a wake-up late.
+ * last slot and is sorted in again. The node is the waiter's, who has it from a pool of packed ones
+ * (timer_pool.h), so that arming costs one uncontended lock and cannot fail. A timer is never early
+ * and at most one tick and a wake-up late.
  *   Rejected: a heap (a million sleeps touch log n cold lines each: Boost.Fiber needs 23 CPU
  *   seconds where wheels need 2); 256 slots in the first level too (each sleep above 33 ms moves
- *   down once, a cold line on the waiter's stack: a seventh of a million sleeps' time); ticks of
+ *   down once, a cold line: a seventh of a million sleeps' time); ticks of
  *   1 ms (as Tokio; half the work, eight times the lateness).
  */
 #ifndef SLEY_TIMER_IMPL_H

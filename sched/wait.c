@@ -172,24 +172,29 @@ int sley__wait_begin(struct sley__waker *waker, const char *what)
 
 int sley__worker_park_until(struct sley__worker *worker, struct sley_task *task, int64_t deadline)
 {
-    struct sley__timer timer = {.task = task,
-                                .ticket = sley__task_ticket(load_relaxed(&task->word))};
+    struct sley__timer_pool *pool = &worker->sched->timers;
+    union sley__timer_node spare, *node = sley__timer_take(pool, &worker->timer_nodes);
+    struct sley__timer *timer = likely(node != NULL) ? &node->timer : &spare.timer;
     int result;
 
-    sley__timer_arm(worker->timers, &timer, deadline);
+    timer->task = task;
+    timer->ticket = sley__task_ticket(load_relaxed(&task->word));
+    sley__timer_arm(worker->timers, timer, deadline);
     fence_light(); /* partner: fence_heavy in take_post in relief.c */
     if (unlikely(load_relaxed(&worker->standing) != SLEY__POST_HELD))
         sley__relief_tell_holder(worker);
     result = sley__worker_park(worker, task);
-    if (result == SLEY__TIMER_FIRED) {
-        /* The timer was taken out of the wheel by the one who woke us. A cancel that came after
-         * that still wins over the ambient deadline; one of the call's own has done its work. */
-        if (deadline == task->deadline && sley__task_is_cancelled(task))
-            return SLEY_ECANCELED;
-        return SLEY_ETIMEDOUT;
-    }
-    sley__timer_disarm(&timer);
-    return result;
+    if (result != SLEY__TIMER_FIRED) /* else who woke us has taken it out of the wheel */
+        sley__timer_disarm(timer);
+    if (likely(node != NULL))
+        sley__timer_give(pool, &task->worker->timer_nodes, node);
+    if (result != SLEY__TIMER_FIRED)
+        return result;
+    /* A cancel that came after that still wins over the ambient deadline; one of the call's own has
+     * done its work. */
+    if (deadline == task->deadline && sley__task_is_cancelled(task))
+        return SLEY_ECANCELED;
+    return SLEY_ETIMEDOUT;
 }
 
 void sley__wait_begin_shielded(struct sley__waker *waker, const char *what)

@@ -30,7 +30,7 @@
 #include "relief.h"
 #include "stack.h"
 #include "task_impl.h"
-#include "timer_impl.h"
+#include "timer_pool.h"
 #include "trace.h"
 #include "wait.h"
 
@@ -86,6 +86,7 @@ struct sley__worker {
     int64_t now;               /* ns: the clock when it was last read */
     struct sley__task_cache tasks;
     struct sley__stack_cache stacks;
+    struct sley__timer_cache timer_nodes;
     struct sley__buffers buffers;
     uint64_t random;
     struct sley__context base;    /* the carrier's own stack: idle loop */
@@ -177,6 +178,7 @@ struct sley__sched {
     struct sley__inject inject;
     struct sley__stack_pool stacks;
     struct sley__task_pool tasks;
+    struct sley__timer_pool timers;
     struct sley__forkers forkers;
     struct sley__relief relief;
     struct sley__monitor monitor;
