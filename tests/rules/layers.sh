@@ -22,7 +22,7 @@ place()
 }
 place 0 base atomic model_atomic hostile panic error version watched platform platform_linux list lock signals \
     topology topology_report cgroup trace
-place 1 context context_x86_64 context_aarch64 slab stack task_impl task timer_impl timer
+place 1 context context_x86_64 context_aarch64 slab stack task_impl task timer_impl timer timer_pool
 place 2 buffers halt deque inject idle park poll forkers search worker relief monitor wait family spawn flow poller pthread_watch
 place 3 scope sync held waiters mutex semaphore limiter rwlock cond event once rate chan chan_impl select broadcast \
     future generator iterator fork parallel local blocking blocking_impl blocking_threads executor sleep
