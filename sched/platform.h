@@ -80,7 +80,7 @@ bool sley__thread_blocks(int number);
 
 /* Reserves `size` bytes (a multiple of 4096) of zeroed, private, NORESERVE address space aligned
  * to `align` (a power of two >= 4096), or NULL. With `huge`, transparent huge pages are asked for,
- * without it they are forbidden for the range. */
+ * without it they are forbidden for the range. errno stays as it is. */
 void *sley__map(size_t size, size_t align, bool huge);
 void sley__unmap(void *address, size_t size);
 

@@ -298,19 +298,21 @@ static void trim(char *from, char *to)
 
 void *sley__map(size_t size, size_t align, bool huge)
 {
+    int saved_errno = errno; /* a wait maps memory for its timer, and a failure there is no error */
     size_t reserved = size + align - PAGE;
-    char *raw, *start;
+    char *raw, *start = NULL;
 
     if (reserved < size || sley__hostile_fails("a mapping"))
         return NULL;
     raw = mmap(NULL, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                -1, 0);
-    if (raw == MAP_FAILED)
-        return NULL;
-    start = raw + (round_up((size_t)raw, align) - (size_t)raw);
-    trim(raw, start);
-    trim(start + size, raw + reserved);
-    madvise(start, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE); /* EINVAL: a kernel without any */
+    if (raw != MAP_FAILED) {
+        start = raw + (round_up((size_t)raw, align) - (size_t)raw);
+        trim(raw, start);
+        trim(start + size, raw + reserved);
+        madvise(start, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE); /* or a kernel without any */
+    }
+    errno = saved_errno;
     return start;
 }
 

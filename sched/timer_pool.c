@@ -1,8 +1,9 @@
 /*
  * timer_pool.c: the slow half of the timers' memory. See timer_pool.h.
  *
- * Nodes are cut from slabs: small ones first, huge pages from a megabyte on (16,000 timers), where
- * a page fault for every 64 nodes would cost as much as what the packing saves.
+ * Nodes are cut from slabs: small ones first, huge pages from 4 MiB on (65,000 timers), where a
+ * fault for each 64 nodes would cost as much as what the packing saves. A huge page is there as a
+ * whole when its first node is, so before it comes there is twice as much without, as with tasks.
  */
 #include "timer_pool.h"
 
@@ -13,7 +14,7 @@ enum { SLAB = 4 << 10, BEFORE_HUGE = 8 << 10 };
 #else
 enum {
     SLAB = 64 << 10,       /* bytes of a small slab */
-    BEFORE_HUGE = 1 << 20, /* bytes of small slabs before the first huge one */
+    BEFORE_HUGE = 4 << 20, /* bytes of small slabs before the first huge one */
 };
 #endif
 
@@ -33,6 +34,7 @@ void sley__timer_pool_close(struct sley__timer_pool *pool)
     while (slab) {
         struct sley__timer_slab *older = slab->older;
 
+        sley__memory_show(slab, slab->size);
         sley__unmap(slab, slab->size);
         slab = older;
     }
@@ -42,10 +44,13 @@ void sley__timer_pool_close(struct sley__timer_pool *pool)
 /* Under the lock. */
 static bool add_slab(struct sley__timer_pool *pool)
 {
-    bool huge = pool->mapped >= BEFORE_HUGE;
-    size_t size = huge ? SLAB_HUGE : SLAB;
-    struct sley__timer_slab *slab = sley__map(size, huge ? SLAB_HUGE : 4096, huge);
+    struct sley__timer_slab *slab = NULL;
+    size_t size = SLAB_HUGE;
 
+    if (pool->mapped >= BEFORE_HUGE)
+        slab = sley__map(size, SLAB_HUGE, true);
+    if (!slab)
+        slab = sley__map(size = SLAB, 4096, false);
     if (!slab)
         return false;
     slab->older = pool->slabs;
@@ -57,7 +62,8 @@ static bool add_slab(struct sley__timer_pool *pool)
     return true;
 }
 
-/* A list of up to SLEY__TIMER_BATCH nodes never used before. Under the lock. */
+/* A list of up to SLEY__TIMER_BATCH nodes never used before. The first of a slab is one node short,
+ * which its header takes: then each is a page. Under the lock. */
 static union sley__timer_node *carve(struct sley__timer_pool *pool, unsigned *count)
 {
     union sley__timer_node *first = NULL, *nodes;
@@ -66,9 +72,9 @@ static union sley__timer_node *carve(struct sley__timer_pool *pool, unsigned *co
     if ((!pool->slabs || pool->carved == pool->slabs->count) && !add_slab(pool))
         return NULL;
     nodes = pool->slabs->nodes + pool->carved;
-    n = pool->slabs->count - pool->carved;
-    if (n > SLEY__TIMER_BATCH)
-        n = SLEY__TIMER_BATCH;
+    n = SLEY__TIMER_BATCH - (pool->carved == 0);
+    if (n > pool->slabs->count - pool->carved)
+        n = pool->slabs->count - pool->carved;
     for (size_t i = n; i-- > 0;) {
         nodes[i].free.next = first;
         first = &nodes[i];

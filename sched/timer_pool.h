@@ -13,13 +13,14 @@
  * Each worker has a list of its own and one whole batch in reserve; batches go to and from a
  * shared list, as the tasks' do (task.c), because nodes are taken where a task falls asleep and
  * given back where it goes on. What the pool has once had it keeps: 64 bytes for each task that
- * ever waited with a deadline at the same time.
+ * ever waited with a deadline at the same time. The tools are told that a free one is nobody's.
  *   Rejected: the node in the task (a million sleeps as fast, but 64 bytes more to clear in each
  *   task that never sleeps: a million spawns at once took a seventh longer).
  */
 #ifndef SLEY_TIMER_POOL_H
 #define SLEY_TIMER_POOL_H
 
+#include "context.h"
 #include "timer_impl.h"
 
 #if defined(SLEY_HOSTILE) || defined(SLEY_MODEL)
@@ -76,6 +77,7 @@ static inline union sley__timer_node *sley__timer_take(struct sley__timer_pool *
     node = cache->list;
     cache->list = node->free.next;
     cache->count--;
+    sley__memory_show(node, sizeof *node);
     return node;
 }
 
@@ -84,6 +86,7 @@ static inline union sley__timer_node *sley__timer_take(struct sley__timer_pool *
 static inline void sley__timer_give(struct sley__timer_pool *pool, struct sley__timer_cache *cache,
                                     union sley__timer_node *node)
 {
+    sley__memory_hide((char *)node + sizeof node->free, sizeof *node - sizeof node->free);
     node->free.next = cache->list;
     cache->list = node;
     if (unlikely(++cache->count == SLEY__TIMER_BATCH))

@@ -6,6 +6,7 @@
 #include "platform.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -229,10 +230,13 @@ Test(platform, maps_are_aligned_and_empty)
     }
 }
 
+/* A task waits without one then, and its errno is its own. */
 Test(platform, what_cannot_be_mapped_is_null)
 {
+    errno = EXDEV;
     cr_assert_null(sley__map((size_t)1 << 60, 4096, false));
     cr_assert_null(sley__map(SIZE_MAX - 4095, 65536, false));
+    cr_assert_eq(errno, EXDEV);
 }
 
 Test(platform, only_what_was_asked_for_stays_mapped)
