@@ -144,6 +144,7 @@ static void reset(struct sley_http_response *response)
     response->uploaded = 0;
     response->end = SLEY__HTTP_BY_CURL;
     response->code = CURLE_OK;
+    response->headers_whole = false;
     response->bytes = 0;
     response->header_count = 0;
     response->status = 0;

@@ -64,7 +64,7 @@ static int system_error(const struct sley_http_response *response)
     long error = 0;
 
     curl_easy_getinfo(response->easy, CURLINFO_OS_ERRNO, &error);
-    return (int)error;
+    return error ? (int)error : response->socket_error;
 }
 
 /* What curl itself says, with its code's general text where it has nothing special. */
@@ -110,6 +110,16 @@ static int not_connected(const struct sley_http_response *response, char *text)
     }
     return say(text, -error, "no connection to %s: %s", place_of(response).text,
                sley_strerror(-error));
+}
+
+/* curl takes an answer that ends within its headers for a whole one. */
+static int complete(const struct sley_http_response *response, char *text)
+{
+    if (!response->headers_whole)
+        return say(text, SLEY_EPROTO, "%s closed in the middle of the headers",
+                   place_of(response).text);
+    text[0] = '\0';
+    return 0;
 }
 
 static int cut_short(const struct sley_http_response *response, char *text)
@@ -169,8 +179,7 @@ static int ended_by_curl(const struct sley_http_response *response, char *text)
 {
     switch (response->code) {
     case CURLE_OK:
-        text[0] = '\0';
-        return 0;
+        return complete(response, text);
     case CURLE_COULDNT_CONNECT:
         return not_connected(response, text);
     case CURLE_COULDNT_RESOLVE_HOST:

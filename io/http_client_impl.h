@@ -121,6 +121,7 @@ struct sley_http_client {
     uint64_t idle_due;     /* when it fires, loop ms; UINT64_MAX: not armed */
     int handles;           /* the three above that are still open */
     bool kick;             /* curl's timer is due now */
+    int socket_error;      /* errno of the last socket() if it failed: curl does not keep it */
     bool closing;
     struct list active; /* responses in the multi handle, by `active` */
     struct list dirty;  /* responses with something to tell their task, by `dirty` */
@@ -222,6 +223,8 @@ struct sley_http_response {
     /* Written by the loop before `done`, read by the task after it. */
     enum sley__http_end end;
     CURLcode code;
+    bool headers_whole; /* the last answer's: their end has come */
+    int socket_error;   /* of its connection, if no socket could be had for that; 0 */
     uint64_t bytes;
     struct sley__http_buffer headers; /* raw lines; then "name\0value\0" pairs */
     size_t header_count;

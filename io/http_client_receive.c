@@ -101,6 +101,7 @@ static void status_line(struct sley_http_response *response, const char *line, s
     const char *code = memchr(line, ' ', size);
 
     response->headers.size = 0;
+    response->headers_whole = false;
     if (response->redirects <= 0 || !code || line + size - code < 5 || memcmp(code, " 30", 3) != 0)
         return;
     if (code[3] == '3' || (response->post && (code[3] == '1' || code[3] == '2')))
@@ -120,9 +121,10 @@ size_t sley__http_on_header(char *data, size_t one UNUSED, size_t size, void *ar
         return fail(response, SLEY__HTTP_HEADER_TOO_LARGE);
     if (!sley__http_buffer_add(&response->headers, data, size))
         return fail(response, SLEY__HTTP_NO_MEMORY);
-    if (response->pulled && size <= 2 && (*data == '\r' || *data == '\n'))
-        return headers_end(response, size);
-    return size;
+    if (size > 2 || (*data != '\r' && *data != '\n'))
+        return size;
+    response->headers_whole = true;
+    return response->pulled ? headers_end(response, size) : size;
 }
 
 /* The length that the answer announces, the first time that a byte of it comes: one allocation
@@ -217,9 +219,10 @@ curl_socket_t sley__http_on_open(void *arg, curlsocktype purpose UNUSED,
 
     if (fd >= 0 && !sley__http_sockets_add(&client->sockets, fd)) {
         close(fd);
+        fd = CURL_SOCKET_BAD;
         errno = ENOMEM;
-        return CURL_SOCKET_BAD;
     }
+    client->socket_error = fd >= 0 ? 0 : errno;
     if (fd >= 0) {
         sley__http_count(&client->stats.connections, 1);
         sley__http_count(&client->stats.open, 1);

@@ -2,9 +2,12 @@
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <sley/sley.h>
 
@@ -563,6 +566,9 @@ TASK_TEST(misbehaving_servers)
     MEET(0, .answer = "HTTP/1.0 200 OK\r\n\r\nuntil the end");
     MEET(0, .answer = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     MEET(SLEY_EPROTO, .answer = "");
+    MEET(SLEY_EPROTO, .answer = "HTTP/1.1 200 OK\r\nContent-Le");
+    MEET(SLEY_EPROTO, .answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n");
+    MEET(SLEY_EPROTO, .answer = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n");
     MEET(SLEY_EPROTO, .answer = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123");
     assert_why("4 of 10 bytes");
     MEET(SLEY_EPROTO, .answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
@@ -644,6 +650,31 @@ TASK_TEST(nobody_there)
                                &(struct sley_http_options){.error = why}, NULL),
                  SLEY_EINVAL);
     sley_http_client_free(client);
+    return 0;
+}
+
+/* curl does not say why it had no socket. */
+TASK_TEST(no_descriptor_for_a_connection)
+{
+    enum { LIMIT = 256 };
+    int taken[LIMIT];
+    struct rlimit limit;
+    struct world world;
+    size_t n = 0;
+
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = LIMIT;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    open_world(&world, NULL);
+    while (n < LIMIT && (taken[n] = dup(0)) >= 0)
+        n++;
+    assert_error(get(&world, "/echo"), -EMFILE);
+    assert_why("too many open files");
+    while (n > 0)
+        close(taken[--n]);
+    assert_ok(get(&world, "/echo"));
+    drop(&world);
+    close_world(&world);
     return 0;
 }
 
