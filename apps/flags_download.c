@@ -31,6 +31,8 @@
 #include <string.h>
 
 #include <jansson.h>
+#define uthash_nonfatal_oom(taken) ((taken)->lost = true)
+#define HASH_NONFATAL_OOM          1
 #include <uthash.h>
 
 #include <sley/sley.h>
@@ -47,6 +49,7 @@
 struct taken_name {
     const struct flag *flag;
     UT_hash_handle hh;
+    bool lost; /* there was no memory to keep it */
     char name[NAME_SIZE];
 };
 
@@ -146,9 +149,11 @@ static enum flag_status take_name(struct save *save)
     if (!found)
         HASH_ADD_STR(download->names, name, mine);
     pthread_mutex_unlock(&download->lock);
-    if (!found)
+    if (!found && !mine->lost)
         return FLAG_UNFINISHED;
     free(mine);
+    if (!found)
+        return fail(save->flag, FLAG_FAILED, "%s", sley_strerror(SLEY_ENOMEM));
     return fail(save->flag, FLAG_FAILED, "%s has the same name, %s", found->flag->code, save->name);
 }
 

@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define uthash_nonfatal_oom(reason) ((reason)->lost = true)
+#define HASH_NONFATAL_OOM           1
 #include <uthash.h>
 
 #include <sley/sley.h>
@@ -37,6 +39,7 @@ struct reason {
     const char *text; /* the first flag's */
     char *kind;       /* the key: the text, without such numbers */
     bool varies;      /* not all have that text */
+    bool lost;        /* there was no memory to keep it */
     size_t count;
     UT_hash_handle hh;
 };
@@ -48,6 +51,7 @@ struct tally {
     uint64_t bytes;
     int64_t start;
     struct reason *reasons; /* in the order in which they came, until they are told */
+    size_t untold;          /* failures whose reason there was no memory to keep */
 };
 
 /* A copy of the text, without its numbers if they are of bytes; NULL: no memory. */
@@ -74,11 +78,18 @@ static void count_reason(struct tally *tally, const char *text)
     if (kind && !reason && (reason = calloc(1, sizeof *reason))) {
         *reason = (struct reason){.text = text, .kind = kind};
         HASH_ADD_KEYPTR(hh, tally->reasons, kind, strlen(kind), reason);
-        kind = NULL;
+        if (reason->lost) {
+            free(reason);
+            reason = NULL;
+        } else {
+            kind = NULL;
+        }
     }
     free(kind);
-    if (!reason)
+    if (!reason) {
+        tally->untold++;
         return;
+    }
     reason->varies = reason->varies || strcmp(reason->text, text) != 0;
     reason->count++;
 }
@@ -180,6 +191,9 @@ static void tell_reasons(const struct flags_run *run, struct tally *tally)
     if (HASH_COUNT(tally->reasons) > REASONS_SHOWN)
         text_add(&text, "%s: and %u other reasons; --verbose tells all\n", FETCH_PROGRAM,
                  HASH_COUNT(tally->reasons) - REASONS_SHOWN);
+    if (tally->untold)
+        text_add(&text, "%s: %zu failed: %s\n", FETCH_PROGRAM, tally->untold,
+                 sley_strerror(SLEY_ENOMEM));
     if (tally->refused && run->base && run->no_proxy) /* --server local, delay or error */
         text_add(&text, "%s: nobody serves %s here: start sley-flagserver\n", FETCH_PROGRAM,
                  run->base);
