@@ -33,9 +33,10 @@ void sley__timer_pool_close(struct sley__timer_pool *pool)
 
     while (slab) {
         struct sley__timer_slab *older = slab->older;
+        size_t size = slab->size;
 
-        sley__memory_show(slab, slab->size);
-        sley__unmap(slab, slab->size);
+        sley__memory_show(slab->nodes, size - sizeof *slab);
+        sley__unmap(slab, size);
         slab = older;
     }
     *pool = (struct sley__timer_pool){0};
