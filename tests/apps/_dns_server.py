@@ -12,7 +12,7 @@ beginning of a name's first label:
   servfail..., refused...
   garbled...  an answer that cannot be read
   silent...   no answer
-  slow...     no answer until somebody asks for a name that begins with "go"
+  slow...     no answer until somebody asks, or has asked, for a name that begins with "go"
   once...     no answer to the first query for the name, one to the next
   anything else does not exist
 The first argument is a file that gets a line for each query, "TYPE name"; the second one an address
@@ -79,7 +79,7 @@ def main():
     server.bind((address, 0))
     print("%s:%d" % server.getsockname(), flush=True)
     log = open(sys.argv[1], "wb", buffering=0) if len(sys.argv) > 1 else None
-    late, seen = [], set()
+    late, seen, gone = [], set(), False
     while True:
         query, sender = server.recvfrom(4096)
         at, labels = 12, []
@@ -94,14 +94,14 @@ def main():
             seen.add(label)
             continue
         packet = answer(query, at + 5, label, kind)
-        if label.startswith(b"slow"):
+        if label.startswith(b"slow") and not gone:
             late.append((packet, sender))
         else:
             server.sendto(packet, sender)
         if label.startswith(b"go"):
             for packet, sender in late:
                 server.sendto(packet, sender)
-            late = []
+            late, gone = [], True
 
 
 main()
