@@ -57,7 +57,7 @@ void sley__http_loop_end(struct sley_http_response *response, enum sley__http_en
     if (response->end == SLEY__HTTP_BY_CURL)
         response->end = why;
     response->code = code;
-    response->socket_error = response->client->socket_error;
+    response->socket_error = client->socket_error;
     count(response, response->end == SLEY__HTTP_BY_CURL && code == CURLE_OK);
     fetch_sub_relaxed(&client->crowd, 1);
 

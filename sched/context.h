@@ -54,8 +54,8 @@ static inline void sley__context_prefetch(struct sley__context *context)
 {
     char *frame = load_relaxed(&context->saved);
 
-    for (size_t i = 0; frame && i < 4;
-         i++) /* the saved registers, and the frames that they return to */
+    /* The saved registers, and the frames that they return to. */
+    for (size_t i = 0; frame && i < 4; i++)
         __builtin_prefetch(frame + i * SLEY_CACHE_LINE, 1);
 }
 

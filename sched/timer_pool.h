@@ -6,7 +6,7 @@
  * its neighbours, or takes the due ones out one after another, waits for a miss in the cache and
  * one in the TLB for each. Packed in pages of their own, the nodes share both with their
  * neighbours; and while they are taken out, the stacks that will run next can be fetched all at
- * once (poll.c). Tokio and Go keep their timers apart from what waits for the same reason.
+ * once (poll.c).
  *
  * A node that cannot be had is no error: the task then uses one on its stack after all.
  *
