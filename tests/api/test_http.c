@@ -653,25 +653,21 @@ TASK_TEST(nobody_there)
     return 0;
 }
 
-/* curl does not say why it had no socket. */
+/* curl does not say why it had no socket. The limit is what fails it, not a full table: an accept()
+ * that finds nobody holds a descriptor meanwhile, and gives it back to whoever asks next. */
 TASK_TEST(no_descriptor_for_a_connection)
 {
-    enum { LIMIT = 256 };
-    int taken[LIMIT];
-    struct rlimit limit;
+    struct rlimit limit, none;
     struct world world;
-    size_t n = 0;
 
-    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = LIMIT;
-    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     open_world(&world, NULL);
-    while (n < LIMIT && (taken[n] = dup(0)) >= 0)
-        n++;
-    assert_error(get(&world, "/echo"), -EMFILE);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_error(get(&world, "/echo"), SLEY_EMFILE);
     assert_why("too many open files");
-    while (n > 0)
-        close(taken[--n]);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     assert_ok(get(&world, "/echo"));
     drop(&world);
     close_world(&world);

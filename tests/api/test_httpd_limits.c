@@ -1,13 +1,11 @@
 /* Limits on connections: those of the HTTP server, what it does without descriptors, and those of
  * the HTTP client. */
 #define _GNU_SOURCE
+#include "descriptors.h"
 #include "task_test.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <sley/sley.h>
 
@@ -67,10 +65,10 @@ static struct sley_stream *dial(void)
     return stream;
 }
 
+static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
 static void ask(struct sley_stream *stream)
 {
-    static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-
     assert_ok(sley_stream_write(stream, request, sizeof(request) - 1, NULL));
 }
 
@@ -166,21 +164,6 @@ TASK_TEST(httpd_limits, stops_while_full)
     return 0;
 }
 
-/* Uses up the descriptors but one; how many are in fds. */
-static int use_up(int *fds, int size)
-{
-    struct rlimit few;
-    int count = 0;
-
-    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &few), 0);
-    few.rlim_cur = (rlim_t)size;
-    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-    while (count < size && (fds[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
-        count++;
-    close(fds[--count]);
-    return count;
-}
-
 static bool serves_somebody_new(void)
 {
     struct sley_stream *stream = dial();
@@ -194,26 +177,24 @@ static bool serves_somebody_new(void)
 
 /* Those who come are hung up on, those who are there are served, and afterwards all is as before.
  */
-TASK_TEST(httpd_limits, survives_lack_of_descriptors)
+TASK_TEST_WITH(httpd_limits, survives_lack_of_descriptors, .workers = 3, .unpinned = true,
+               .stall_threshold = -1)
 {
-    struct sley_stream *old, *other;
-    int fds[512], count;
-    char byte;
+    struct shortage shortage;
+    struct sley_stream *old;
 
     open_site(NULL);
     old = dial();
     ask(old);
     expect_answer(old);
-    count = use_up(fds, 512);
+    begin_shortage(&shortage);
+    (void)is_served(&shortage, sley_httpd_port(site.server), request);
     for (int i = 0; i < 3; i++) {
-        other = dial(); /* takes the last one */
-        assert_code(sley_stream_read(other, &byte, 1), SLEY_EOF);
-        sley_stream_free(other);
+        cr_assert_not(is_served(&shortage, sley_httpd_port(site.server), request));
         ask(old);
         expect_answer(old);
     }
-    while (count > 0)
-        close(fds[--count]);
+    end_shortage(&shortage);
     while (!serves_somebody_new()) /* an accept that had failed by then may refuse one more */
         continue;
     ask(old);

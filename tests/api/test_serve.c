@@ -1,12 +1,10 @@
 /* A task per connection: limits, stops, lack of descriptors. */
 #define _GNU_SOURCE
+#include "descriptors.h"
 #include "task_test.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <sley/sley.h>
 
@@ -283,13 +281,12 @@ static bool serves_somebody_new(struct site *site)
 }
 
 /* No descriptor is left for a while: those who come are refused, the server lives on. */
-TASK_TEST(serve, survives_lack_of_descriptors)
+TASK_TEST_WITH(serve, survives_lack_of_descriptors, .workers = 3, .unpinned = true,
+               .stall_threshold = -1)
 {
     struct site site = {.handler = echo, .options = {.ended = note_end}};
-    struct rlimit few;
+    struct shortage shortage;
     struct sley_stream *streams[3];
-    int fds[512], count = 0;
-    char byte;
 
     open_site(&site);
     ask(streams[0] = dial(&site), "before");
@@ -297,21 +294,12 @@ TASK_TEST(serve, survives_lack_of_descriptors)
         streams[i] = dial(&site);
         ask(streams[i], "x");
     }
-    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &few), 0);
-    few.rlim_cur = 512;
-    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-    while (count < 512 && (fds[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
-        count++;
-    close(fds[--count]);
-    {
-        struct sley_stream *refused = dial(&site); /* takes the last one */
-
-        assert_code(sley_stream_read(refused, &byte, 1), SLEY_EOF);
-        sley_stream_free(refused);
-    }
+    begin_shortage(&shortage);
+    (void)is_served(&shortage, site.port, "x");
+    for (int i = 0; i < 3; i++)
+        cr_assert_not(is_served(&shortage, site.port, "x"));
     ask(streams[0], "meanwhile");
-    while (count > 0)
-        close(fds[--count]);
+    end_shortage(&shortage);
     for (int i = 0; i < 3; i++)
         sley_stream_free(streams[i]);
     while (!serves_somebody_new(&site)) /* an accept that had failed by then may refuse one more */
